@@ -1,0 +1,162 @@
+"""The engine: rows of one body, stepped together on a thread pool by `mujoco.batch`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import mujoco
+import numpy as np
+from gymnasium.utils import seeding
+from mujoco.batch import Batch, SimulationError
+
+from envs.errors import PhysicsError
+from envs.generators import generator_from_state, generator_state
+from envs.task import Task
+
+# What MuJoCo found bad in a row, in the order of its table of warnings.
+_BAD_QUANTITIES = ("position", "velocity", "acceleration", "control")
+_BAD_WARNINGS = slice(
+    int(mujoco.mjtWarning.mjWARN_BADQPOS), int(mujoco.mjtWarning.mjWARN_BADCTRL) + 1
+)
+
+
+class Engine:
+    """Steps and restarts rows; knows nothing of autoreset, Gymnasium or SB3.
+
+    The faces (`vector`, `single`, `sb3`) decide when a row starts again and how results are told.
+    Everything that decides the future is in `training_state`, and each row depends on its own
+    state, action and generator alone: the number of threads changes nothing.
+
+    Args:
+        task: The body and what is asked of it.
+        name: Name of the environment, for messages.
+        num_envs: Number of rows, N.
+        num_threads: Threads that step them.
+        max_episode_steps: Time limit, control steps; None for no limit.
+
+    Attributes:
+        observation: What the rows sense now, [N, D]. Like all arrays here it is written in place.
+        reward, terminated, truncated: Results of the last step, [N].
+        elapsed: Control steps since each row's episode started, [N].
+        generators: One random generator per row.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        name: str,
+        num_envs: int,
+        num_threads: int,
+        max_episode_steps: int | None,
+    ) -> None:
+        if num_envs < 1 or num_threads < 1:
+            raise ValueError(
+                f"num_envs and num_threads must be at least 1, got {num_envs} and {num_threads}"
+            )
+        self.task = task
+        self.name = name
+        self.num_envs = num_envs
+        self.max_episode_steps = max_episode_steps
+        self.batch = Batch(task.model, num_envs, min(num_threads, num_envs))
+        task.bind(self.batch)
+        self.observation = np.zeros((num_envs, *task.observation_space.shape))
+        self.reward = np.zeros(num_envs)
+        self.terminated = np.zeros(num_envs, bool)
+        self.truncated = np.zeros(num_envs, bool)
+        self.elapsed = np.zeros(num_envs, np.int64)
+        self.generators: list[np.random.Generator] = []
+        self._default_row = self.batch.state[0].copy()
+        self._ctrl = self.batch.bind("ctrl")
+        self._bad = self.batch.warning[:, _BAD_WARNINGS, 1]
+
+    def seed(self, seeds: Sequence[int | None]) -> None:
+        """Give each row a generator; a row whose seed is None keeps its own if it has one."""
+        kept = self.generators or [None] * self.num_envs
+        self.generators = [
+            generator if seed is None and generator is not None else seeding.np_random(seed)[0]
+            for seed, generator in zip(seeds, kept, strict=True)
+        ]
+
+    def reset(self, rows: np.ndarray) -> None:
+        """Start an episode in `rows`, [n] sorted indices; leave every other row as it was."""
+        self.batch.state[rows] = self._default_row
+        for row in rows.tolist():
+            self.task.start_row(row, self.generators[row])
+        if self.task.observes_derived_fields:
+            self.batch.forward(rows)
+        self.elapsed[rows] = 0
+        self.task.observe(self.observation)
+
+    def step(self, actions: np.ndarray, rows: np.ndarray | None = None) -> None:
+        """Advance by one control step and judge it.
+
+        Args:
+            actions: One action per row, [N, A].
+            rows: Sorted indices of the rows to advance; None for all. What `reward`, `terminated`
+                and `truncated` hold for other rows has no meaning.
+
+        Raises:
+            PhysicsError: An action or the state of a row is not finite.
+        """
+        if actions.shape != self._ctrl.shape:
+            raise ValueError(
+                f"{self.name}: actions must have shape {self._ctrl.shape}, got {actions.shape}"
+            )
+        if not np.isfinite(actions).all():
+            self._refuse_actions(actions)
+        task = self.task
+        self._ctrl[...] = actions
+        task.before_step()
+        try:
+            self.batch.step(rows, nstep=task.frame_skip)
+        except SimulationError as error:
+            raise self._physics_error(int(error.ids[0]), f"could not be stepped: {error}") from None
+        if self._bad.any():
+            self._report_bad_rows()
+        task.observe(self.observation)
+        task.evaluate(actions, self.reward, self.terminated)
+        self.elapsed += 1
+        if self.max_episode_steps is not None:
+            np.greater_equal(self.elapsed, self.max_episode_steps, out=self.truncated)
+
+    def _refuse_actions(self, actions: np.ndarray) -> None:
+        row = int(np.flatnonzero(~np.isfinite(actions).all(axis=1))[0])
+        raise self._physics_error(row, f"was given an action that is not finite: {actions[row]}")
+
+    def _report_bad_rows(self) -> None:
+        row, quantity = (int(index) for index in np.argwhere(self._bad)[0])
+        raise self._physics_error(row, f"became non-finite in {_BAD_QUANTITIES[quantity]}")
+
+    def _physics_error(self, row: int, what: str) -> PhysicsError:
+        step = int(self.elapsed[row]) + 1
+        return PhysicsError(f"{self.name}: row {row} {what}, at step {step} of its episode")
+
+    def training_state(self) -> dict[str, Any]:
+        """Return everything that decides the future of the rows, copied."""
+        return {
+            "rows": self.batch.state.copy(),
+            "elapsed": self.elapsed.copy(),
+            "observation": self.observation.copy(),
+            "generators": [generator_state(generator) for generator in self.generators],
+            "task": {name: array.copy() for name, array in self.task.memory().items()},
+        }
+
+    def load_training_state(self, tree: dict[str, Any]) -> None:
+        """Continue from `training_state`, bit for bit.
+
+        Raises:
+            ValueError: The state belongs to another body or number of rows.
+        """
+        rows = np.asarray(tree["rows"])
+        if rows.shape != self.batch.state.shape:
+            raise ValueError(
+                f"{self.name}: the saved state has (rows, numbers per row) {rows.shape}, "
+                f"this environment {self.batch.state.shape}; use the same environment and num_envs"
+            )
+        self.batch.state[...] = rows
+        self.batch.warning[...] = 0
+        self.elapsed[...] = np.asarray(tree["elapsed"])
+        self.observation[...] = np.asarray(tree["observation"])
+        self.generators = [generator_from_state(state) for state in tree["generators"]]
+        for name, array in self.task.memory().items():
+            array[...] = np.asarray(tree["task"][name])

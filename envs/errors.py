@@ -1,0 +1,13 @@
+"""The errors that environments raise for users to read; each message is one line."""
+
+
+class UnknownEnvironment(ValueError):
+    """No environment has this name."""
+
+
+class PhysicsError(RuntimeError):
+    """The simulation of some row left the finite numbers."""
+
+
+class RenderingError(RuntimeError):
+    """This machine cannot draw; the message names the package or variable that mends it."""

@@ -1,0 +1,76 @@
+"""HalfCheetah-v5: run forward on two legs in a plane."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from envs.gymnasium_v5.model import v5_model
+from envs.task import Task
+
+
+class HalfCheetah(Task):
+    """Reward = forward velocity - control cost; an episode never terminates.
+
+    Args:
+        xml_file: Model of the body.
+        frame_skip: Physics steps per control step.
+        forward_reward_weight: Reward per m/s.
+        ctrl_cost_weight: Cost per squared action.
+        reset_noise_scale: Half width of positions' and deviation of velocities' noise at a start.
+        exclude_current_positions_from_observation: Leave the horizontal position out.
+    """
+
+    camera: ClassVar = {"name": "track", "distance": 4.0}
+
+    def __init__(
+        self,
+        *,
+        xml_file: str = "half_cheetah.xml",
+        frame_skip: int = 5,
+        forward_reward_weight: float = 1.0,
+        ctrl_cost_weight: float = 0.1,
+        reset_noise_scale: float = 0.1,
+        exclude_current_positions_from_observation: bool = True,
+    ) -> None:
+        model = v5_model(xml_file)
+        self._first = int(exclude_current_positions_from_observation)
+        size = model.nq + model.nv - self._first
+        super().__init__(model, frame_skip=frame_skip, observation_size=size)
+        self._forward_reward_weight = forward_reward_weight
+        self._ctrl_cost_weight = ctrl_cost_weight
+        self._noise = reset_noise_scale
+
+    def start_row(self, row: int, generator: np.random.Generator) -> None:
+        """Draw positions uniformly and velocities normally around the rest pose."""
+        self.qpos[row] += generator.uniform(-self._noise, self._noise, self.model.nq)
+        self.qvel[row] += self._noise * generator.standard_normal(self.model.nv)
+
+    def before_step(self) -> None:
+        """Remember the horizontal positions."""
+        self._x_before = self.qpos[:, 0].copy()
+
+    def observe(self, observation: np.ndarray) -> None:
+        """Write joint positions and velocities."""
+        positions = self.model.nq - self._first
+        observation[:, :positions] = self.qpos[:, self._first :]
+        observation[:, positions:] = self.qvel
+
+    def evaluate(self, actions: np.ndarray, reward: np.ndarray, terminated: np.ndarray) -> None:
+        """Reward the way made and charge the actions."""
+        self._x_velocity = (self.qpos[:, 0] - self._x_before) / self.control_period
+        self._forward_reward = self._forward_reward_weight * self._x_velocity
+        self._ctrl_cost = self._ctrl_cost_weight * np.square(actions).sum(axis=1)
+        np.subtract(self._forward_reward, self._ctrl_cost, out=reward)
+
+    def step_info(self) -> dict[str, np.ndarray]:
+        """Return position, velocity and the two terms of the reward."""
+        return {
+            "x_position": self.qpos[:, 0].copy(),
+            "x_velocity": self._x_velocity,
+            "reward_forward": self._forward_reward,
+            "reward_ctrl": -self._ctrl_cost,
+        }
+
+    def reset_info(self) -> dict[str, np.ndarray]:
+        """Return the horizontal position."""
+        return {"x_position": self.qpos[:, 0].copy()}

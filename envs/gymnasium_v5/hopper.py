@@ -1,0 +1,116 @@
+"""Hopper-v5: hop forward on one leg in a plane."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from envs.gymnasium_v5.model import v5_model
+from envs.task import Task
+
+
+class Hopper(Task):
+    """Reward = forward velocity + bonus while healthy - control cost; ends when unhealthy.
+
+    Args:
+        xml_file: Model of the body.
+        frame_skip: Physics steps per control step.
+        forward_reward_weight: Reward per m/s.
+        ctrl_cost_weight: Cost per squared action.
+        healthy_reward: Reward per step in which the body is healthy.
+        terminate_when_unhealthy: Whether an unhealthy body ends the episode.
+        healthy_state_range: Open interval for all positions but the first two, and velocities.
+        healthy_z_range: Open interval for the height of the torso, m.
+        healthy_angle_range: Open interval for the pitch of the torso, rad.
+        reset_noise_scale: Half width of the noise at a start.
+        exclude_current_positions_from_observation: Leave the horizontal position out.
+    """
+
+    camera: ClassVar = {
+        "name": "track",
+        "trackbodyid": 2,
+        "distance": 3.0,
+        "lookat": (0.0, 0.0, 1.15),
+        "elevation": -20.0,
+    }
+
+    def __init__(
+        self,
+        *,
+        xml_file: str = "hopper.xml",
+        frame_skip: int = 4,
+        forward_reward_weight: float = 1.0,
+        ctrl_cost_weight: float = 1e-3,
+        healthy_reward: float = 1.0,
+        terminate_when_unhealthy: bool = True,
+        healthy_state_range: tuple[float, float] = (-100.0, 100.0),
+        healthy_z_range: tuple[float, float] = (0.7, float("inf")),
+        healthy_angle_range: tuple[float, float] = (-0.2, 0.2),
+        reset_noise_scale: float = 5e-3,
+        exclude_current_positions_from_observation: bool = True,
+    ) -> None:
+        model = v5_model(xml_file)
+        self._first = int(exclude_current_positions_from_observation)
+        size = model.nq + model.nv - self._first
+        super().__init__(model, frame_skip=frame_skip, observation_size=size)
+        self._forward_reward_weight = forward_reward_weight
+        self._ctrl_cost_weight = ctrl_cost_weight
+        self._healthy_reward = healthy_reward
+        self._terminate_when_unhealthy = terminate_when_unhealthy
+        self._healthy_state_range = healthy_state_range
+        self._healthy_z_range = healthy_z_range
+        self._healthy_angle_range = healthy_angle_range
+        self._noise = reset_noise_scale
+
+    def start_row(self, row: int, generator: np.random.Generator) -> None:
+        """Draw positions and velocities uniformly around the rest pose."""
+        self.qpos[row] += generator.uniform(-self._noise, self._noise, self.model.nq)
+        self.qvel[row] += generator.uniform(-self._noise, self._noise, self.model.nv)
+
+    def before_step(self) -> None:
+        """Remember the horizontal positions."""
+        self._x_before = self.qpos[:, 0].copy()
+
+    def observe(self, observation: np.ndarray) -> None:
+        """Write joint positions and clipped velocities."""
+        positions = self.model.nq - self._first
+        observation[:, :positions] = self.qpos[:, self._first :]
+        np.clip(self.qvel, -10, 10, out=observation[:, positions:])
+
+    def evaluate(self, actions: np.ndarray, reward: np.ndarray, terminated: np.ndarray) -> None:
+        """Reward the way made and health, charge the actions, end where unhealthy."""
+        healthy = self._healthy()
+        self._x_velocity = (self.qpos[:, 0] - self._x_before) / self.control_period
+        self._forward_reward = self._forward_reward_weight * self._x_velocity
+        self._survive_reward = healthy * self._healthy_reward
+        self._ctrl_cost = self._ctrl_cost_weight * np.square(actions).sum(axis=1)
+        np.add(self._forward_reward, self._survive_reward, out=reward)
+        reward -= self._ctrl_cost
+        if self._terminate_when_unhealthy:
+            np.logical_not(healthy, out=terminated)
+
+    def _healthy(self) -> np.ndarray:
+        """Tell which rows are inside all healthy ranges, [N]."""
+        (z_min, z_max), (angle_min, angle_max) = self._healthy_z_range, self._healthy_angle_range
+        z, angle = self.qpos[:, 1], self.qpos[:, 2]
+        healthy = (z_min < z) & (z < z_max) & (angle_min < angle) & (angle < angle_max)
+        state_min, state_max = self._healthy_state_range
+        for state in (self.qpos[:, 2:], self.qvel):
+            healthy &= ((state_min < state) & (state < state_max)).all(axis=1)
+        return healthy
+
+    def step_info(self) -> dict[str, np.ndarray]:
+        """Return positions, velocity and the three terms of the reward."""
+        return {
+            **self.reset_info(),
+            "x_velocity": self._x_velocity,
+            "reward_forward": self._forward_reward,
+            "reward_ctrl": -self._ctrl_cost,
+            "reward_survive": self._survive_reward,
+        }
+
+    def reset_info(self) -> dict[str, np.ndarray]:
+        """Return the horizontal position, and the height above the rest pose."""
+        return {
+            "x_position": self.qpos[:, 0].copy(),
+            "z_distance_from_origin": self.qpos[:, 1] - self.model.qpos0[1],
+        }

@@ -1,0 +1,50 @@
+"""`make_vec_env`: any environment by its name, as an SB3 `VecEnv`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from envs.engine import Engine
+from envs.registration import build_task, native_spec, require_known
+from envs.sb3 import EngineVecEnv
+
+
+def make_vec_env(
+    env_id: str,
+    num_envs: int = 64,
+    seed: int | None = 0,
+    challenge: None = None,
+    num_threads: int = 2,
+    stagger: bool = False,
+    env_kwargs: Mapping[str, Any] | None = None,
+) -> EngineVecEnv:
+    """Make rows of an environment for training.
+
+    Args:
+        env_id: A native task (`HalfCheetah-v5`, with or without `wetware/`), stepped in batches
+            by MuJoCo, or any other id that Gymnasium knows, stepped row by row.
+        num_envs: Number of rows.
+        seed: Seed of the first row; row i starts from `seed + i`.
+        challenge: What goes wrong with the body while it runs; none exist yet.
+        num_threads: Threads that step a native task.
+        stagger: Spread the first episodes' clocks evenly over the time limit.
+        env_kwargs: Options of the environment's constructor.
+
+    Raises:
+        UnknownEnvironment: No environment has this name.
+        ValueError: An option or a challenge is unknown.
+    """
+    require_known(env_id)
+    if challenge is not None:
+        raise ValueError(f"unknown challenge {challenge!r}; there are none yet, use challenge=None")
+    options = dict(env_kwargs or {})
+    spec = native_spec(env_id)
+    assert spec is not None
+    name = spec.kwargs["name"]
+    engine = Engine(
+        build_task(spec.kwargs["task"], name, options),
+        name=name,
+        num_envs=num_envs,
+        num_threads=num_threads,
+        max_episode_steps=spec.max_episode_steps,
+    )
+    return EngineVecEnv(engine, seed=seed, stagger=stagger)

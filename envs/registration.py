@@ -1,0 +1,96 @@
+"""Names of environments: the native tasks, one line each, and Gymnasium's own registry."""
+
+import difflib
+import importlib
+import inspect
+from typing import Any
+
+import gymnasium
+from gymnasium.envs.registration import EnvSpec
+
+from envs.errors import UnknownEnvironment
+from envs.task import Task
+
+NAMESPACE = "wetware"
+
+
+def register_task(
+    name: str, task: str, *, max_episode_steps: int, reward_threshold: float | None = None
+) -> None:
+    """Register a task as `wetware/<name>`, for `gymnasium.make` and `gymnasium.make_vec`.
+
+    Args:
+        name: Name with its version, such as `Hopper-v5`.
+        task: Where its class is, `module:Class`.
+        max_episode_steps: Time limit, control steps.
+        reward_threshold: Return at which the task counts as solved.
+    """
+    gymnasium.register(
+        id=f"{NAMESPACE}/{name}",
+        entry_point="envs.single:SingleEnv",
+        vector_entry_point="envs.vector:MujocoVectorEnv",
+        max_episode_steps=max_episode_steps,
+        reward_threshold=reward_threshold,
+        kwargs={"task": task, "name": name},
+    )
+
+
+def register_tasks() -> None:
+    """Register every native task; a second call changes nothing."""
+    if native_names():
+        return
+    v5 = "envs.gymnasium_v5"
+    register_task(
+        "HalfCheetah-v5", f"{v5}.half_cheetah:HalfCheetah", max_episode_steps=1000,
+        reward_threshold=4800.0,
+    )  # fmt: skip
+    register_task(
+        "Hopper-v5", f"{v5}.hopper:Hopper", max_episode_steps=1000, reward_threshold=3800.0
+    )
+    register_task("Walker2d-v5", f"{v5}.walker2d:Walker2d", max_episode_steps=1000)
+
+
+def native_names() -> list[str]:
+    """Return the names of the tasks that run on the batched engine."""
+    return sorted(
+        spec.name + f"-v{spec.version}"
+        for spec in gymnasium.registry.values()
+        if spec.namespace == NAMESPACE
+    )
+
+
+def native_spec(env_id: str) -> EnvSpec | None:
+    """Return the registration of a native task, or None for any other environment."""
+    name = env_id.removeprefix(f"{NAMESPACE}/")
+    return gymnasium.registry.get(f"{NAMESPACE}/{name}")
+
+
+def require_known(env_id: str) -> None:
+    """Refuse a name that neither Wetware nor Gymnasium knows.
+
+    Raises:
+        UnknownEnvironment: With the nearest name, in one line.
+    """
+    # "module:id" asks Gymnasium to import a module that registers the name.
+    if native_spec(env_id) or env_id in gymnasium.registry or ":" in env_id:
+        return
+    names = {name: name for name in [*gymnasium.registry, *native_names()]}
+    by_lower = {name.lower(): name for name in names}
+    nearest = difflib.get_close_matches(env_id.lower(), by_lower, n=1, cutoff=0.5)
+    hint = f"; did you mean {by_lower[nearest[0]]!r}?" if nearest else ""
+    raise UnknownEnvironment(f"unknown environment {env_id!r}{hint}")
+
+
+def build_task(task: str, name: str, options: dict[str, Any]) -> Task:
+    """Construct a task from `module:Class` and its options.
+
+    Raises:
+        ValueError: The task has no option of some name.
+    """
+    module, _, class_name = task.partition(":")
+    task_class = getattr(importlib.import_module(module), class_name)
+    known = inspect.signature(task_class).parameters
+    for option in options:
+        if option not in known:
+            raise ValueError(f"{name} has no option {option!r}; its options are {', '.join(known)}")
+    return task_class(**options)
