@@ -1,0 +1,57 @@
+"""A controller without memory: the baseline that every recurrence has to beat."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from brains.recurrent import NoState, RecurrentModule
+
+
+def tanh_layers(input_size: int, hidden_sizes: Sequence[int]) -> nn.Sequential:
+    """Return a stack of linear and tanh layers with orthogonal weights of gain sqrt 2.
+
+    Source: initialisation of PPO networks, Andrychowicz et al. 2021, arXiv:2006.05990.
+    """
+    layers: list[nn.Module] = []
+    for hidden_size in hidden_sizes:
+        linear = nn.Linear(input_size, hidden_size)
+        nn.init.orthogonal_(linear.weight, 2.0**0.5)
+        nn.init.zeros_(linear.bias)
+        layers += [linear, nn.Tanh()]
+        input_size = hidden_size
+    return nn.Sequential(*layers)
+
+
+class MLPController(RecurrentModule[NoState]):
+    """Multi-layer perceptron with tanh units.
+
+    Args:
+        input_size: Numbers that arrive in each control step.
+        hidden_sizes: Units of each layer.
+
+    Raises:
+        ValueError: If there is no layer.
+    """
+
+    def __init__(self, *, input_size: int, hidden_sizes: Sequence[int]) -> None:
+        super().__init__()
+        if not hidden_sizes:
+            raise ValueError("hidden_sizes must name at least one layer, got none")
+        self.layers = tanh_layers(input_size, hidden_sizes)
+        self.output_size = hidden_sizes[-1]
+
+    def initial_state(self, batch_size: int) -> NoState:
+        """Return no memory."""
+        del batch_size
+        return NoState()
+
+    def forward(self, inputs: Tensor, state: NoState) -> tuple[Tensor, NoState]:
+        """Return the last layer, [B, N]."""
+        return self.layers(inputs), state
+
+    def unroll(
+        self, inputs: Tensor, episode_start: Tensor, state: NoState
+    ) -> tuple[Tensor, NoState]:
+        """Return the last layer for every step at once, [T, B, N]."""
+        del episode_start
+        return self.layers(inputs), state

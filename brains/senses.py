@@ -1,0 +1,111 @@
+"""Senses: named modalities in, one normalised vector out."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+Observation = Tensor | Mapping[str, Tensor]
+
+
+def modality_sizes(space: spaces.Space) -> dict[str, int]:
+    """Return how many numbers each modality of an observation space holds, by name.
+
+    A plain Box is one modality called "senses".
+
+    Raises:
+        ValueError: If a modality is neither a Box nor Discrete.
+    """
+    modalities = space.spaces if isinstance(space, spaces.Dict) else {"senses": space}
+    sizes: dict[str, int] = {}
+    for name, modality in modalities.items():
+        if isinstance(modality, spaces.Box):
+            sizes[name] = int(np.prod(modality.shape))
+        elif isinstance(modality, spaces.Discrete):
+            sizes[name] = int(modality.n)
+        else:
+            raise ValueError(
+                f"a brain senses Box and Discrete spaces, or a Dict of them; "
+                f"{name!r} is {type(modality).__name__}: flatten it with a Gymnasium wrapper"
+            )
+    return sizes
+
+
+class Senses(nn.Module):
+    """Joins the modalities and normalises each number by its running mean and deviation.
+
+        x = clip((o - mean) / sqrt(var + epsilon), -clip, clip)
+
+    Statistics change only through `update`, which the learner calls on training data, so they
+    are frozen whenever a brain is merely used. Discrete modalities become one-hot vectors.
+
+    Args:
+        observation_space: What the body senses.
+        clip: Largest magnitude that is passed on, in standard deviations.
+        epsilon: Added to the variance.
+
+    Source: parallel variance, Chan et al. 1979, Stanford STAN-CS-79-773.
+    """
+
+    mean: Tensor
+    variance: Tensor
+    count: Tensor
+
+    def __init__(self, observation_space: spaces.Space, *, clip: float, epsilon: float = 1e-8):
+        super().__init__()
+        self.space = observation_space
+        self.sizes = modality_sizes(observation_space)
+        self.output_size = sum(self.sizes.values())
+        self.clip = clip
+        self.epsilon = epsilon
+        # Double precision: sums over millions of steps must not lose the small updates.
+        self.register_buffer("mean", torch.zeros(self.output_size, dtype=torch.float64))
+        self.register_buffer("variance", torch.ones(self.output_size, dtype=torch.float64))
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+
+    def join(self, observation: Observation) -> Tensor:
+        """Return all modalities side by side, in the order of the space, [B, senses], float64."""
+        if isinstance(observation, Tensor):
+            return self._flatten(self.space, observation)
+        assert isinstance(self.space, spaces.Dict)
+        parts = [self._flatten(self.space[name], observation[name]) for name in self.sizes]
+        return torch.cat(parts, dim=-1)
+
+    @staticmethod
+    def _flatten(space: spaces.Space, values: Tensor) -> Tensor:
+        if isinstance(space, spaces.Discrete):
+            index = values.reshape(-1).long() - int(space.start)
+            return nn.functional.one_hot(index, int(space.n)).double()
+        return values.reshape(values.shape[0], -1).double()
+
+    def forward(self, observation: Observation) -> Tensor:
+        """Return the normalised senses, [B, senses], float32."""
+        deviation = (self.variance + self.epsilon).sqrt()
+        normalised = (self.join(observation) - self.mean) / deviation
+        return normalised.clamp(-self.clip, self.clip).float()
+
+    @torch.no_grad()
+    def update(self, observation: Observation) -> None:
+        """Fold a batch of observations, [B, ...], into the running statistics."""
+        batch = self.join(observation)
+        variance, mean = torch.var_mean(batch, dim=0, correction=0)
+        size = batch.shape[0]
+        total = self.count + size
+        shift = mean - self.mean
+        spread = self.variance * self.count + variance * size
+        spread += shift.square() * (self.count * size / total)
+        self.mean += shift * (size / total)
+        self.variance.copy_(spread / total)
+        self.count.copy_(total)
+
+
+def to_tensors(
+    observation: NDArray[np.generic] | Mapping[str, NDArray[np.generic]], device: torch.device
+) -> Observation:
+    """Return an environment's arrays as tensors on a device."""
+    if isinstance(observation, Mapping):
+        return {name: torch.as_tensor(value, device=device) for name, value in observation.items()}
+    return torch.as_tensor(observation, device=device)

@@ -1,0 +1,137 @@
+"""A recurrent population of spiking neurons that controls a body."""
+
+import torch
+from torch import Tensor, nn
+
+from brains.lif import LIFParameters, LIFState, lif_step
+from brains.lif_sequence import lif_sequence
+from brains.recurrent import RecurrentModule
+
+
+def spread_decays(low: float, high: float, size: int) -> nn.Parameter:
+    """Return learnable decays, spread evenly over a range, as logits, [size].
+
+    Raises:
+        ValueError: If the range does not lie inside (0, 1).
+    """
+    if not 0.0 < low <= high < 1.0:
+        raise ValueError(f"decays must satisfy 0 < low <= high < 1, got [{low}, {high}]")
+    return nn.Parameter(torch.logit(torch.linspace(low, high, size)))
+
+
+class SpikingController(RecurrentModule[LIFState]):
+    """Recurrent LIF or ALIF population with a non-spiking leaky readout.
+
+    The state is carried across control steps and restarts only with an episode. Every neuron has
+    its own learnable time constants, spread at the start so that the population covers many.
+
+    Args:
+        input_size: Numbers that arrive in each control step.
+        hidden_size: Neurons.
+        substeps: Spiking steps per control step; the input is held over them.
+        surrogate_slope: Sharpness of the fast-sigmoid surrogate gradient.
+        membrane_decays: Lowest and highest share of potential that remains after a spiking step.
+        readout_decays: The same for the readout.
+        adaptation_decays: The same for the threshold adaptation.
+        adaptation_strength: By how much full adaptation raises the threshold, in thresholds;
+            0 builds plain LIF neurons without the machinery.
+        recurrent_gain: Gain of the orthogonal initial synapses within the population.
+        normalise_current: Whether layer norm acts on the summed current.
+        recurrent_rate_scale: Learning rate of synapses within the population and of membrane
+            decays, relative to the rest. They set how far one step moves the policy.
+
+    Source: recurrent spiking networks with adaptive thresholds, Bellec et al. 2018,
+        arXiv:1803.09574; learnable time constants, Fang et al. 2021, arXiv:2007.05785.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_size: int,
+        hidden_size: int,
+        substeps: int,
+        surrogate_slope: float,
+        membrane_decays: tuple[float, float],
+        readout_decays: tuple[float, float],
+        adaptation_decays: tuple[float, float],
+        adaptation_strength: float,
+        recurrent_gain: float,
+        normalise_current: bool,
+        recurrent_rate_scale: float,
+    ) -> None:
+        super().__init__()
+        if substeps < 1:
+            raise ValueError(f"substeps must be at least 1, got {substeps}")
+        self.output_size = hidden_size
+        self.substeps = substeps
+        self.surrogate_slope = surrogate_slope
+        self.adaptive = adaptation_strength != 0.0
+        self.input = nn.Linear(input_size, hidden_size, bias=not normalise_current)
+        self.recurrent_weight = nn.Parameter(torch.empty(hidden_size, hidden_size))
+        nn.init.orthogonal_(self.recurrent_weight, recurrent_gain)
+        self.norm = nn.LayerNorm(hidden_size) if normalise_current else None
+        self.membrane_logit = spread_decays(*membrane_decays, hidden_size)
+        self.readout_logit = spread_decays(*readout_decays, hidden_size)
+        if self.adaptive:
+            # Shuffled, or slow membranes would always go with slow thresholds.
+            shuffled = spread_decays(*adaptation_decays, hidden_size)[torch.randperm(hidden_size)]
+            self.adaptation_logit = nn.Parameter(shuffled.detach())
+            self.adaptation_strength = nn.Parameter(torch.full((hidden_size,), adaptation_strength))
+        self.rate_scales = {
+            "recurrent_weight": recurrent_rate_scale,
+            "membrane_logit": recurrent_rate_scale,
+        }
+
+    def parameters_of_step(self) -> LIFParameters:
+        """Return synapses, norms and decays as the equations want them."""
+        norm = self.norm
+        return LIFParameters(
+            recurrent_weight=self.recurrent_weight,
+            norm_weight=None if norm is None else norm.weight,
+            norm_bias=None if norm is None else norm.bias,
+            membrane_decay=self.membrane_logit.sigmoid(),
+            readout_decay=self.readout_logit.sigmoid(),
+            adaptation_decay=self.adaptation_logit.sigmoid() if self.adaptive else None,
+            adaptation_strength=self.adaptation_strength if self.adaptive else None,
+        )
+
+    def initial_state(self, batch_size: int) -> LIFState:
+        """Return a population at rest, leaves [B, N]."""
+        rest = self.recurrent_weight.new_zeros((batch_size, self.output_size))
+        return LIFState(rest, rest, rest, rest)
+
+    def forward(self, inputs: Tensor, state: LIFState) -> tuple[Tensor, LIFState]:
+        """Advance one control step; the output is the readout, [B, N]."""
+        drive = self.input(inputs)
+        parameters = self.parameters_of_step()
+        for _ in range(self.substeps):
+            state = lif_step(drive, state, parameters, slope=self.surrogate_slope)
+        return state.readout, state
+
+    def unroll(
+        self, inputs: Tensor, episode_start: Tensor, state: LIFState
+    ) -> tuple[Tensor, LIFState]:
+        """Advance over a segment with the hand-written backward pass; outputs [T, B, N]."""
+        return lif_sequence(
+            self.input(inputs),
+            episode_start,
+            state,
+            self.parameters_of_step(),
+            slope=self.surrogate_slope,
+            substeps=self.substeps,
+        )
+
+    def activity(self, state: LIFState) -> dict[str, Tensor]:
+        """Return the share of neurons that fire, are silent and lie inside the surrogate's reach.
+
+        The readout of a neuron that has not fired for long is near zero: it counts as silent.
+        """
+        distance = (state.potential - 1.0).abs()
+        firing_rate = state.spikes.mean()
+        return {
+            "firing_rate": firing_rate,
+            "silent_share": (state.readout < 0.01).float().mean(),
+            "saturated_share": (state.readout > 0.95).float().mean(),
+            "surrogate_support": (distance * self.surrogate_slope < 1.0).float().mean(),
+            "synaptic_ops_per_action": firing_rate * self.substeps * self.output_size**2,
+        }
