@@ -1,6 +1,7 @@
 """Bodies: batched MuJoCo tasks, and every other Gymnasium environment by a slower path."""
 
-from envs.errors import PhysicsError, RenderingError, UnknownEnvironment
+import envs.headless  # noqa: F401 - chooses how to draw, before MuJoCo is imported below
+from envs.errors import PhysicsError, RenderingError, UnknownEnvironment, UnsavableError
 from envs.make import make_vec_env
 from envs.registration import native_names, register_tasks
 
@@ -8,6 +9,7 @@ __all__ = [
     "PhysicsError",
     "RenderingError",
     "UnknownEnvironment",
+    "UnsavableError",
     "make_vec_env",
     "native_names",
     "register_tasks",

@@ -1,7 +1,7 @@
 """The errors that environments raise for users to read; each message is one line."""
 
 
-class UnknownEnvironment(ValueError):
+class UnknownEnvironment(ValueError):  # noqa: N818 - reads as what happened
     """No environment has this name."""
 
 
@@ -11,3 +11,7 @@ class PhysicsError(RuntimeError):
 
 class RenderingError(RuntimeError):
     """This machine cannot draw; the message names the package or variable that mends it."""
+
+
+class UnsavableError(RuntimeError):
+    """An environment holds state that cannot be written down, so its runs cannot be resumed."""

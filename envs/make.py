@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from envs.engine import Engine
+from envs.gymnasium_rows import GymnasiumVecEnv
 from envs.registration import build_task, native_spec, require_known
 from envs.sb3 import EngineVecEnv
 
@@ -16,7 +17,7 @@ def make_vec_env(
     num_threads: int = 2,
     stagger: bool = False,
     env_kwargs: Mapping[str, Any] | None = None,
-) -> EngineVecEnv:
+) -> EngineVecEnv | GymnasiumVecEnv:
     """Make rows of an environment for training.
 
     Args:
@@ -25,7 +26,7 @@ def make_vec_env(
         num_envs: Number of rows.
         seed: Seed of the first row; row i starts from `seed + i`.
         challenge: What goes wrong with the body while it runs; none exist yet.
-        num_threads: Threads that step a native task.
+        num_threads: Threads that step a native task; they change nothing but the speed.
         stagger: Spread the first episodes' clocks evenly over the time limit.
         env_kwargs: Options of the environment's constructor.
 
@@ -38,7 +39,10 @@ def make_vec_env(
         raise ValueError(f"unknown challenge {challenge!r}; there are none yet, use challenge=None")
     options = dict(env_kwargs or {})
     spec = native_spec(env_id)
-    assert spec is not None
+    if spec is None:
+        return GymnasiumVecEnv(
+            env_id, num_envs=num_envs, seed=seed, stagger=stagger, options=options
+        )
     name = spec.kwargs["name"]
     engine = Engine(
         build_task(spec.kwargs["task"], name, options),

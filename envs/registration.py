@@ -35,19 +35,31 @@ def register_task(
     )
 
 
+def register_v5_twin(name: str, task: str) -> None:
+    """Register a task under the name, time limit and threshold of Gymnasium's own."""
+    original = gymnasium.spec(name)
+    if original.max_episode_steps is None:
+        raise ValueError(f"{name} has no time limit in Gymnasium's registry")
+    register_task(
+        name,
+        f"envs.gymnasium_v5.{task}",
+        max_episode_steps=original.max_episode_steps,
+        reward_threshold=original.reward_threshold,
+    )
+
+
 def register_tasks() -> None:
     """Register every native task; a second call changes nothing."""
     if native_names():
         return
-    v5 = "envs.gymnasium_v5"
-    register_task(
-        "HalfCheetah-v5", f"{v5}.half_cheetah:HalfCheetah", max_episode_steps=1000,
-        reward_threshold=4800.0,
-    )  # fmt: skip
-    register_task(
-        "Hopper-v5", f"{v5}.hopper:Hopper", max_episode_steps=1000, reward_threshold=3800.0
-    )
-    register_task("Walker2d-v5", f"{v5}.walker2d:Walker2d", max_episode_steps=1000)
+    register_v5_twin("HalfCheetah-v5", "half_cheetah:HalfCheetah")
+    register_v5_twin("Hopper-v5", "hopper:Hopper")
+    register_v5_twin("InvertedDoublePendulum-v5", "inverted_double_pendulum:InvertedDoublePendulum")
+    register_v5_twin("InvertedPendulum-v5", "inverted_pendulum:InvertedPendulum")
+    register_v5_twin("Pusher-v5", "pusher:Pusher")
+    register_v5_twin("Reacher-v5", "reacher:Reacher")
+    register_v5_twin("Swimmer-v5", "swimmer:Swimmer")
+    register_v5_twin("Walker2d-v5", "walker2d:Walker2d")
 
 
 def native_names() -> list[str]:
@@ -74,10 +86,9 @@ def require_known(env_id: str) -> None:
     # "module:id" asks Gymnasium to import a module that registers the name.
     if native_spec(env_id) or env_id in gymnasium.registry or ":" in env_id:
         return
-    names = {name: name for name in [*gymnasium.registry, *native_names()]}
-    by_lower = {name.lower(): name for name in names}
-    nearest = difflib.get_close_matches(env_id.lower(), by_lower, n=1, cutoff=0.5)
-    hint = f"; did you mean {by_lower[nearest[0]]!r}?" if nearest else ""
+    names = {name.lower(): name for name in [*gymnasium.registry, *native_names()]}
+    nearest = difflib.get_close_matches(env_id.lower(), names, n=1, cutoff=0.5)
+    hint = f"; did you mean {names[nearest[0]]!r}?" if nearest else ""
     raise UnknownEnvironment(f"unknown environment {env_id!r}{hint}")
 
 

@@ -41,7 +41,7 @@ class EngineVecEnv(VecEnv):
             "render_modes": ["rgb_array"],
             "render_fps": round(1 / task.control_period),
         }
-        self._stagger_next_reset = stagger and engine.max_episode_steps is not None
+        self._stagger_next_reset = stagger
         self._cut_short = np.zeros(self.num_envs, bool)
         self._episode_return = np.zeros(self.num_envs)
         self._episode_length = np.zeros(self.num_envs, np.int64)
@@ -66,7 +66,7 @@ class EngineVecEnv(VecEnv):
         self._episode_length[:] = 0
         self._cut_short[:] = False
         if self._stagger_next_reset:
-            limit = self.engine.max_episode_steps
+            limit = self.engine.max_episode_steps or 0
             self.engine.elapsed[:] = np.arange(self.num_envs) * limit // self.num_envs
             self._cut_short[:] = self.engine.elapsed > 0
             self._stagger_next_reset = False
@@ -152,9 +152,10 @@ class EngineVecEnv(VecEnv):
         Raises:
             RenderingError: This machine cannot draw.
         """
+        task = self.engine.task
         if self._renderer is None:
-            self._renderer = FrameRenderer(self.engine)
-        return self._renderer.draw(index, width, height, camera)
+            self._renderer = FrameRenderer(task.model, task.camera)
+        return self._renderer.draw(self.engine.batch.state[index], width, height, camera)
 
     def get_images(self) -> Sequence[np.ndarray | None]:
         """Draw every row, for SB3's `render`."""

@@ -24,7 +24,7 @@ class Task(ABC):
         control_period: Length of a control step, s.
         observation_space: Of one row.
         action_space: Of one row.
-        camera: Default view, as fields of `mujoco.MjvCamera` or `{"name": camera in the model}`.
+        camera: Default view: fields of a `mujoco.MjvCamera`.
         observes_derived_fields: Whether `observe` reads fields that MuJoCo computes (body
             positions, forces), not qpos and qvel alone; they are then computed at resets too.
     """
@@ -49,7 +49,7 @@ class Task(ABC):
     def start_row(self, row: int, generator: np.random.Generator) -> None:
         """Write the start of an episode into a row that holds the model's defaults."""
 
-    def before_step(self) -> None:
+    def before_step(self) -> None:  # noqa: B027 - most tasks compare with nothing
         """Remember what `evaluate` compares with after the step."""
 
     @abstractmethod

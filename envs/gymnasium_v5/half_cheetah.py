@@ -20,7 +20,7 @@ class HalfCheetah(Task):
         exclude_current_positions_from_observation: Leave the horizontal position out.
     """
 
-    camera: ClassVar = {"name": "track", "distance": 4.0}
+    camera: ClassVar = {"trackbodyid": 1, "distance": 4.0, "elevation": -15.0}
 
     def __init__(
         self,

@@ -25,13 +25,7 @@ class Hopper(Task):
         exclude_current_positions_from_observation: Leave the horizontal position out.
     """
 
-    camera: ClassVar = {
-        "name": "track",
-        "trackbodyid": 2,
-        "distance": 3.0,
-        "lookat": (0.0, 0.0, 1.15),
-        "elevation": -20.0,
-    }
+    camera: ClassVar = {"trackbodyid": 1, "distance": 4.0, "elevation": -10.0}
 
     def __init__(
         self,

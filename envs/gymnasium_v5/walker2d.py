@@ -1,7 +1,5 @@
 """Walker2d-v5: walk forward on two legs in a plane."""
 
-from typing import ClassVar
-
 import numpy as np
 
 from envs.gymnasium_v5.hopper import Hopper
@@ -22,8 +20,6 @@ class Walker2d(Hopper):
         reset_noise_scale: Half width of the noise at a start.
         exclude_current_positions_from_observation: Leave the horizontal position out.
     """
-
-    camera: ClassVar = {**Hopper.camera, "distance": 4.0}
 
     def __init__(
         self,

@@ -1,0 +1,80 @@
+"""Reacher-v5: bring the fingertip of a two-joint arm to a target."""
+
+from typing import ClassVar
+
+import numpy as np
+from mujoco.batch import Batch
+
+from envs.gymnasium_v5.model import v5_model
+from envs.task import Task
+
+_TARGET_RADIUS = 0.2  # m
+_START_ANGLE = 0.1  # rad
+_START_VELOCITY = 0.005  # rad/s
+
+
+class Reacher(Task):
+    """Reward = -distance of the fingertip to the target - control cost; never terminates.
+
+    Args:
+        xml_file: Model of the body.
+        frame_skip: Physics steps per control step.
+        reward_dist_weight: Cost per m.
+        reward_control_weight: Cost per squared action.
+    """
+
+    camera: ClassVar = {"lookat": (0.0, 0.0, 0.0), "distance": 0.8, "elevation": -65.0}
+    observes_derived_fields: ClassVar = True
+
+    def __init__(
+        self,
+        *,
+        xml_file: str = "reacher.xml",
+        frame_skip: int = 2,
+        reward_dist_weight: float = 1.0,
+        reward_control_weight: float = 1.0,
+    ) -> None:
+        model = v5_model(xml_file)
+        super().__init__(model, frame_skip=frame_skip, observation_size=10)
+        self._reward_dist_weight = reward_dist_weight
+        self._reward_control_weight = reward_control_weight
+
+    def bind(self, batch: Batch) -> None:
+        """Take the views of the state, the fingertip and the target."""
+        super().bind(batch)
+        positions = batch.bind("xpos")
+        self._fingertip = positions[:, self.model.body("fingertip").id]
+        self._target = positions[:, self.model.body("target").id]
+
+    def start_row(self, row: int, generator: np.random.Generator) -> None:
+        """Draw the arm near its rest pose and a target within a circle."""
+        qpos = generator.uniform(-_START_ANGLE, _START_ANGLE, self.model.nq)
+        qpos += self.model.qpos0
+        goal = generator.uniform(-_TARGET_RADIUS, _TARGET_RADIUS, 2)
+        while np.linalg.norm(goal) >= _TARGET_RADIUS:
+            goal = generator.uniform(-_TARGET_RADIUS, _TARGET_RADIUS, 2)
+        qpos[-2:] = goal
+        qvel = generator.uniform(-_START_VELOCITY, _START_VELOCITY, self.model.nv)
+        qvel[-2:] = 0.0
+        self.qpos[row] = qpos
+        self.qvel[row] = qvel
+
+    def observe(self, observation: np.ndarray) -> None:
+        """Write the arm's angles and velocities, the target, and the way to it."""
+        angles = self.qpos[:, :2]
+        np.cos(angles, out=observation[:, :2])
+        np.sin(angles, out=observation[:, 2:4])
+        observation[:, 4:6] = self.qpos[:, 2:]
+        observation[:, 6:8] = self.qvel[:, :2]
+        np.subtract(self._fingertip[:, :2], self._target[:, :2], out=observation[:, 8:])
+
+    def evaluate(self, actions: np.ndarray, reward: np.ndarray, terminated: np.ndarray) -> None:
+        """Charge distance and actions."""
+        way = self._fingertip - self._target
+        self._reward_dist = -np.sqrt(np.vecdot(way, way)) * self._reward_dist_weight
+        self._reward_ctrl = -np.square(actions).sum(axis=1) * self._reward_control_weight
+        np.add(self._reward_dist, self._reward_ctrl, out=reward)
+
+    def step_info(self) -> dict[str, np.ndarray]:
+        """Return the two terms of the reward."""
+        return {"reward_dist": self._reward_dist, "reward_ctrl": self._reward_ctrl}
