@@ -21,15 +21,12 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from agents.errors import CheckpointError
 from agents.state_tree import flatten, unflatten
 
 FORMAT = "wetware-checkpoint"
 VERSION = 1
 TENSORS, STATE, DIGESTS = "tensors.safetensors", "state.json", "SHA256SUMS"
-
-
-class CheckpointError(RuntimeError):
-    """A checkpoint could not be written or read; the message is one line and says what to do."""
 
 
 def save_tree(directory: str | Path, tree: Any, *, metadata: Mapping[str, Any]) -> Path:

@@ -1,0 +1,25 @@
+"""Ends of a run that are told in one line; any other exception is a fault of the program."""
+
+
+class UsageError(ValueError):
+    """Something that was asked for does not exist or does not fit; the message says what does."""
+
+
+class RunError(RuntimeError):
+    """A run could not go on; the message says where it stopped and what is intact."""
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint could not be written or read; the message says why and how to mend it."""
+
+
+class NonFiniteError(RuntimeError):
+    """A loss or gradient became NaN or infinite; the message says which and when."""
+
+
+class StopTraining(Exception):  # noqa: N818 - it is a request, not a fault
+    """A signal asked a run to stop, and its checkpoint is written."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"stopped by signal {signal_number}")
+        self.signal_number = signal_number
