@@ -1,0 +1,295 @@
+"""Films of a body at work: frames go straight to the encoder, so any length needs the same memory.
+
+A film looks at a body of its own, seeded separately; training never notices it. The file gets its
+name when it is finished.
+"""
+
+import os
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import ceil
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, cast
+
+import imageio
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from analysis.stage import Frame, Stage
+from envs import RenderingError
+
+SIDE_MULTIPLE = 16
+"""Codecs work in blocks of this many pixels; other sides would be rescaled."""
+MOST_FRAMES_PER_SECOND = 50.0
+SPEED_SECONDS = 0.5
+
+
+class Actor(Protocol):
+    """What is filmed: anything with SB3's `predict`."""
+
+    def predict(
+        self,
+        observation: Any,
+        state: Any = None,
+        episode_start: Any = None,
+        deterministic: bool = False,
+    ) -> tuple[NDArray[Any], Any]:
+        """Return actions and the next state."""
+        ...
+
+
+class Film(NamedTuple):
+    """A finished film.
+
+    Attributes:
+        path: The file.
+        frames: Number of frames.
+        frames_per_second: Its pace; bodies move in real time.
+        returns: Return of each episode that ended in it.
+    """
+
+    path: Path
+    frames: int
+    frames_per_second: float
+    returns: list[float]
+
+
+class _Moment(NamedTuple):
+    """What the caption tells about a frame: time, s; return so far; speed, m/s or None."""
+
+    seconds: float
+    reward_sum: float
+    speed: float | None
+
+
+def film(
+    model: Actor,
+    env: Any,
+    path: str | Path,
+    *,
+    episodes: int = 1,
+    seconds: float | None = None,
+    seed: int = 0,
+    width: int = 1280,
+    height: int = 720,
+    deterministic: bool = True,
+    title: str = "",
+) -> Film:
+    """Film a brain in a body of its own.
+
+    Args:
+        model: The brain's agent.
+        env: One row from `make_vec_env(..., num_envs=1)`, used by nothing else; it is seeded anew.
+        path: The mp4 file to write.
+        episodes: Episodes to film.
+        seconds: Ends the film early, in the body's time, s; None for whole episodes.
+        seed: Of the body and of exploration.
+        width: Of the picture, pixels; a multiple of 16.
+        height: Of the picture, pixels; a multiple of 16.
+        deterministic: Whether the brain acts without exploring.
+        title: Words in the caption, such as the names of body and brain.
+
+    Returns:
+        What was filmed.
+
+    Raises:
+        RenderingError: Nothing can be drawn or encoded here; the message tells what mends it.
+        ValueError: The size cannot be encoded, or the environment has more than one row.
+    """
+    for name, side in (("width", width), ("height", height)):
+        if side < SIDE_MULTIPLE or side % SIDE_MULTIPLE:
+            nearest = max(1, round(side / SIDE_MULTIPLE)) * SIDE_MULTIPLE
+            raise ValueError(f"{name} must be a multiple of 16, got {side}: take {nearest}")
+    if env.num_envs != 1:
+        raise ValueError(f"a film needs an environment of one row, got {env.num_envs}")
+    stride = max(1, ceil(1 / (env.control_period * MOST_FRAMES_PER_SECOND)))
+    frames_per_second = 1 / (env.control_period * stride)
+    most_steps = None if seconds is None else max(1, round(seconds / env.control_period))
+    caption = Caption(width, height, title)
+    frames, returns = 0, []
+    with (
+        open_view(env, width, height, env.control_period * stride) as view,
+        writing(Path(path), frames_per_second) as append,
+        torch.random.fork_rng(),
+    ):
+        torch.manual_seed(seed)
+        steps = play(model, env, view, episodes, seed, deterministic, returns)
+        for step, (moment, starts) in enumerate(steps):
+            if most_steps is not None and step >= most_steps:
+                break
+            if step % stride == 0 or starts:
+                append(caption.write(view.draw(), moment))
+                frames += 1
+    return Film(Path(path), frames, frames_per_second, returns)
+
+
+def play(
+    model: Actor,
+    env: Any,
+    view: "View",
+    episodes: int,
+    seed: int,
+    deterministic: bool,
+    returns: list[float],
+) -> Iterator[tuple[_Moment, bool]]:
+    """Let a brain act, one moment at a time.
+
+    Args:
+        model: The brain's agent.
+        env: Its body, one row.
+        view: Told where an episode starts, and asked for the speed.
+        episodes: Episodes to play.
+        seed: Of the body.
+        deterministic: Whether the brain acts without exploring.
+        returns: The return of each episode is appended as it ends.
+
+    Yields:
+        The moment, before the brain acts, and whether an episode starts with it.
+    """
+    env.seed(seed)
+    observation = env.reset()
+    state, episode_start = None, np.ones(1, bool)
+    reward_sum, clock = 0.0, 0
+    while len(returns) < episodes:
+        if episode_start[0]:
+            view.cut()
+        yield _Moment(clock * env.control_period, reward_sum, view.speed()), bool(episode_start[0])
+        action, state = model.predict(
+            observation, state=state, episode_start=episode_start, deterministic=deterministic
+        )
+        observation, reward, episode_start, _ = env.step(action)
+        reward_sum, clock = reward_sum + float(reward[0]), clock + 1
+        if episode_start[0]:
+            returns.append(reward_sum)
+            reward_sum, clock = 0.0, 0
+
+
+class View:
+    """Where frames come from: the stage for our bodies, the environment's own picture for others.
+
+    Args:
+        draw: Returns the frame of the moment.
+        stage: The stage, if there is one.
+        frame_period: Time between two frames, s.
+    """
+
+    def __init__(self, draw: Callable[[], Frame], stage: Stage | None, frame_period: float) -> None:
+        self._draw = draw
+        self._stage = stage
+        self._frame_period = frame_period
+        self._places: deque[NDArray[np.float64]] = deque(
+            maxlen=1 + max(1, round(SPEED_SECONDS / frame_period))
+        )
+
+    def draw(self) -> Frame:
+        """Return the frame of the moment."""
+        frame = self._draw()
+        place = None if self._stage is None else self._stage.place
+        if place is not None:
+            self._places.append(place)
+        return frame
+
+    def cut(self) -> None:
+        """Start an episode."""
+        self._places.clear()
+        if self._stage is not None:
+            self._stage.cut()
+
+    def speed(self) -> float | None:
+        """Return the speed over the last half second, m/s; None for bodies that stay."""
+        if len(self._places) < 2:
+            return None
+        way = np.linalg.norm((self._places[-1] - self._places[0])[:2])
+        return float(way) / (self._frame_period * (len(self._places) - 1))
+
+
+@contextmanager
+def open_view(env: Any, width: int, height: int, frame_period: float) -> Iterator[View]:
+    """Open the view of an environment's only row.
+
+    Raises:
+        RenderingError: Nothing can be drawn here; the message tells what mends it.
+    """
+    engine = getattr(env, "engine", None)
+    if engine is None:
+        yield View(lambda: env.render_frame(0, width, height), None, frame_period)
+        return
+    stage = Stage(engine.task.model, control_period=frame_period, width=width, height=height)
+    try:
+        yield View(lambda: stage.draw(engine.batch.state[0]), stage, frame_period)
+    finally:
+        stage.close()
+
+
+@contextmanager
+def writing(path: Path, frames_per_second: float) -> Iterator[Callable[[Frame], None]]:
+    """Open an mp4 file for frames; it appears under its name only when it is finished.
+
+    Raises:
+        RenderingError: There is no encoder, or it failed; the message tells what mends it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(
+        prefix=f".{path.stem}.", suffix=".unfinished.mp4", dir=path.parent
+    )
+    os.close(descriptor)
+    aside = Path(name)
+    try:
+        with imageio.get_writer(
+            aside,
+            format="FFMPEG",  # pyright: ignore[reportArgumentType]  # a name is a format
+            mode="I",
+            fps=frames_per_second,
+            codec="libx264",
+            pixelformat="yuv420p",
+            macro_block_size=SIDE_MULTIPLE,
+            ffmpeg_log_level="error",
+            output_params=["-preset", "veryfast", "-crf", "20", "-movflags", "+faststart"],
+        ) as writer:
+            yield cast(Any, writer).append_data
+        aside.chmod(0o644)
+        aside.replace(path)
+    except (OSError, RuntimeError, ImportError) as error:
+        if isinstance(error, RenderingError):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        message = f"{path} could not be encoded ({reason}): try pip install imageio-ffmpeg"
+        raise RenderingError(message) from error
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+class Caption:
+    """Writes a line at the foot of each frame: what, when, how fast, how well.
+
+    Args:
+        width, height: Size of the frames, pixels.
+        title: What is filmed.
+    """
+
+    def __init__(self, width: int, height: int, title: str) -> None:
+        self._height = max(20, height // 16)
+        self._font = ImageFont.load_default(size=0.5 * self._height)
+        self._width = width
+        self._title = title
+
+    def write(self, frame: Frame, moment: _Moment) -> Frame:
+        """Write on a frame, in place, and return it."""
+        strip = frame[-self._height :]
+        strip[:] = (strip * 0.3).astype(np.uint8)
+        picture = Image.fromarray(strip)
+        pen = ImageDraw.Draw(picture)
+        middle, unit = self._height / 2, self._height
+        pen.text((unit / 2, middle), self._title, "white", self._font, "lm")
+        columns = [f"{moment.seconds:.1f} s", f"return {moment.reward_sum:,.0f}"]
+        if moment.speed is not None:
+            columns.insert(1, f"{moment.speed:.1f} m/s")
+        for column, text in enumerate(reversed(columns)):
+            right = self._width - unit / 2 - column * 3.6 * unit
+            pen.text((right, middle), text, "white", self._font, "rm")
+        strip[:] = np.asarray(picture)
+        return frame

@@ -1,0 +1,195 @@
+import json
+import subprocess
+from itertools import pairwise
+
+import imageio_ffmpeg
+import mujoco
+import numpy as np
+import pytest
+import torch
+
+import envs
+from analysis import film as films
+from analysis import stage
+from analysis.film import film
+from envs.headless import WHY_NOT
+
+pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
+SMALL = {"width": 160, "height": 96}
+
+
+class Shaker:
+    """An agent whose actions come from torch's generator, as those of an exploring brain do."""
+
+    def __init__(self, size):
+        self.size = size
+        self.starts = []
+
+    def predict(self, observation, state=None, episode_start=None, deterministic=False):
+        self.starts.append(bool(episode_start[0]))
+        return torch.rand(len(observation), self.size).numpy() * 2 - 1, (state or 0) + 1
+
+
+@pytest.fixture
+def cheetah():
+    env = envs.make_vec_env("HalfCheetah-v5", num_envs=1, num_threads=1)
+    yield env
+    env.close()
+
+
+def frames_of(path, height=96, width=160):
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24"]
+    raw = subprocess.run([*command, "-"], capture_output=True, check=True).stdout
+    return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
+
+
+def test_a_film_has_a_frame_per_control_step_at_the_pace_of_the_body(cheetah, tmp_path):
+    made = film(Shaker(6), cheetah, tmp_path / "videos" / "film.mp4", seconds=1.0, **SMALL)
+    frames = frames_of(made.path)
+    assert frames.shape == (20, 96, 160, 3)
+    assert made.frames == 20
+    assert made.frames_per_second == pytest.approx(1 / cheetah.control_period)
+    assert frames[0].std() > 10
+    assert np.abs(frames[0].astype(int) - frames[-1]).mean() > 1
+
+
+def test_a_fast_control_rate_is_thinned_to_at_most_fifty_frames_a_second(tmp_path):
+    env = envs.make_vec_env("Hopper-v5", num_envs=1, num_threads=1)
+    made = film(Shaker(3), env, tmp_path / "film.mp4", episodes=99, seconds=0.48, **SMALL)
+    assert made.frames_per_second == pytest.approx(125 / 3)
+    assert 20 <= made.frames <= 20 + len(made.returns)
+
+
+def test_episodes_are_filmed_whole_and_their_returns_told(tmp_path):
+    env = envs.make_vec_env("Hopper-v5", num_envs=1, num_threads=1)
+    agent = Shaker(3)
+    made = film(agent, env, tmp_path / "film.mp4", episodes=2, **SMALL)
+    assert len(made.returns) == 2
+    assert sum(agent.starts) == 2
+    assert agent.starts[0]
+
+
+def test_the_same_seed_makes_the_same_film_and_leaves_torchs_generator_alone(cheetah, tmp_path):
+    before = torch.random.get_rng_state()
+    first, second, other = (
+        frames_of(film(Shaker(6), cheetah, tmp_path / name, seconds=0.4, seed=seed, **SMALL).path)
+        for name, seed in (("a.mp4", 3), ("b.mp4", 3), ("c.mp4", 4))
+    )
+    assert (first == second).all()
+    assert (first != other).any()
+    assert (torch.random.get_rng_state() == before).all()
+
+
+def test_a_film_can_be_played_anywhere(cheetah, tmp_path):
+    made = film(Shaker(6), cheetah, tmp_path / "film.mp4", seconds=0.2, **SMALL)
+    ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
+    told = subprocess.run([ffmpeg, "-i", made.path], capture_output=True, text=True).stderr
+    assert "h264" in told
+    assert "yuv420p" in told
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("brain"), KeyboardInterrupt()])
+def test_a_film_that_fails_halfway_leaves_no_file_and_keeps_the_one_before_it(
+    cheetah, tmp_path, failure
+):
+    path = tmp_path / "film.mp4"
+    path.write_bytes(b"the film of yesterday")
+    agent = Shaker(6)
+
+    def fail(observation, **_):
+        if len(agent.starts) > 3:
+            raise failure
+        return Shaker.predict(agent, observation, **_)
+
+    agent.predict = fail
+    with pytest.raises(type(failure)):
+        film(agent, cheetah, path, seconds=1.0, **SMALL)
+    assert [file.name for file in tmp_path.iterdir()] == ["film.mp4"]
+    assert path.read_bytes() == b"the film of yesterday"
+
+
+@pytest.mark.parametrize(("side", "nearest"), [({"width": 100}, 96), ({"height": 7}, 16)])
+def test_a_size_that_codecs_would_rescale_is_refused_with_the_nearest_that_fits(
+    cheetah, tmp_path, side, nearest
+):
+    with pytest.raises(ValueError, match=f"take {nearest}"):
+        film(Shaker(6), cheetah, tmp_path / "film.mp4", **(SMALL | side))
+
+
+def test_a_batch_of_bodies_is_refused(tmp_path):
+    env = envs.make_vec_env("Hopper-v5", num_envs=2, num_threads=1)
+    with pytest.raises(ValueError, match="one row, got 2"):
+        film(Shaker(3), env, tmp_path / "film.mp4", **SMALL)
+
+
+def test_a_machine_without_a_renderer_is_told_what_mends_it(cheetah, tmp_path, monkeypatch):
+    def broken(*_):
+        raise ImportError("Cannot initialize a EGL device display")
+
+    monkeypatch.setattr(mujoco, "Renderer", broken)
+    monkeypatch.setenv("MUJOCO_GL", "egl")
+    with pytest.raises(envs.RenderingError, match=r"EGL device.*libegl1.*make doctor") as caught:
+        film(Shaker(6), cheetah, tmp_path / "film.mp4", **SMALL)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_encoder_that_fails_is_reported_in_one_line(cheetah, tmp_path, monkeypatch):
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/nowhere/ffmpeg")
+    with pytest.raises(envs.RenderingError, match="could not be encoded") as caught:
+        film(Shaker(6), cheetah, tmp_path / "film.mp4", seconds=0.2, **SMALL)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_body_at_constant_speed_stays_in_the_middle_of_the_picture():
+    model = mujoco.MjModel.from_xml_string(
+        '<mujoco><worldbody><body><freejoint/><geom size=".5"/></body></worldbody></mujoco>'
+    )
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    camera = stage.ChaseCamera(model, data, 0.05, 16 / 9, {})
+    gaps = []
+    for step in range(100):
+        data.qpos[0] = 8.0 * 0.05 * step  # faster than any cheetah here runs
+        mujoco.mj_kinematics(model, data)
+        mujoco.mj_comPos(model, data)
+        gaps.append(abs(data.qpos[0] - camera.follow(data).lookat[0]))
+    assert max(gaps) < 1.2  # half of what the picture shows at the body's distance is 1.6 m
+    assert gaps[-1] < 0.01
+
+
+def test_the_camera_rests_where_the_body_cannot_leave_its_place():
+    env = envs.make_vec_env("InvertedPendulum-v5", num_envs=1, num_threads=1)
+    model = env.engine.task.model
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    camera = stage.ChaseCamera(model, data, 0.04, 16 / 9, {})
+    first = np.array(camera.follow(data).lookat)
+    data.qpos[0] = 0.8
+    mujoco.mj_forward(model, data)
+    assert not camera.travels
+    assert (camera.follow(data).lookat == first).all()
+
+
+def test_the_sky_grows_darker_upwards_and_is_one_colour_below_the_horizon():
+    column = stage.sky(200, elevation=-10.0).astype(int).sum(axis=1)
+    assert all(above <= below for above, below in pairwise(column))
+    assert column[0] < column[-1]
+    assert len(set(column[120:])) == 1
+
+
+def test_the_body_of_the_simulation_is_not_dressed(cheetah, tmp_path):
+    model = cheetah.engine.task.model
+    before = json.dumps([model.tex_data.tolist(), model.vis.map.shadowclip, model.stat.extent])
+    film(Shaker(6), cheetah, tmp_path / "film.mp4", seconds=0.1, **SMALL)
+    after = json.dumps([model.tex_data.tolist(), model.vis.map.shadowclip, model.stat.extent])
+    assert before == after
+
+
+def test_the_speed_in_the_caption_is_that_of_the_centre_of_mass():
+    view = films.View(lambda: None, None, 0.1)
+    view._places.extend(np.array([0.3 * step, 0.4 * step, 9.0]) for step in range(4))
+    assert view.speed() == pytest.approx(5.0)
+    view.cut()
+    assert view.speed() is None
