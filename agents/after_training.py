@@ -1,0 +1,101 @@
+"""What follows a training: a film of the result, and the words that say where everything is."""
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from agents.cli import ROOT
+from agents.progress import duration, read_progress, tell
+from agents.trackers import Trackers
+from agents.training_run import TrainingRun
+
+FILM_SECONDS_AT_MOST = 300.0
+
+
+def film(run: TrainingRun, trackers: Trackers) -> None:
+    """Film the trained body in a process of its own, so that a broken driver harms nothing.
+
+    Args:
+        run: A run whose last checkpoint is written.
+        trackers: Shown the film.
+    """
+    if not run.config.film:
+        return
+    print("filming the result ...", flush=True)
+    before = set(_films(run))
+    options = [f"runs={quoted(run.folder.path)}", "episodes=0", "video=true"]
+    try:
+        finished = subprocess.run(
+            [sys.executable, str(ROOT / "evaluate.py"), *options],
+            capture_output=True,
+            text=True,
+            timeout=FILM_SECONDS_AT_MOST,
+        )
+        errors = finished.stderr.strip().splitlines() or [f"exit code {finished.returncode}"]
+        failed = finished.returncode != 0
+    except subprocess.TimeoutExpired:
+        errors, failed = [f"it took more than {FILM_SECONDS_AT_MOST:.0f} s"], True
+    new = [path for path in _films(run) if path not in before]
+    if failed or not new:
+        tell(f"no film: {errors[-1]} | `make doctor` says what mends it; the training is complete")
+    for path in new:
+        trackers.log_video(path, run.config.total_steps)
+
+
+def announce(run: TrainingRun, *, already: bool = False) -> None:
+    """Print where everything is, and what to do next."""
+    folder = run.folder
+    rows = read_progress(folder.progress.path)
+    if rows:
+        last = rows[-1]
+        reached = f"return {float(last['episode_return_mean']):,.1f} " if _ended(last) else ""
+        spent = duration(float(last["wall_seconds"]))
+        state = "was already finished" if already else "finished"
+        print(f"\n{folder.path} {state}: {reached}after {int(last['env_steps']):,} steps in {spent}")
+    places = [
+        ("configuration", folder.path / "config.yaml"),
+        ("record", folder.progress.path),
+        ("checkpoint", folder.checkpoints / "latest"),
+        *(("film", path) for path in _films(run)),
+    ]
+    for name, path in places:
+        print(f"  {name:<14} {path}")
+    more = 2 * run.config.total_steps
+    steps = [
+        ("returns and film", f"python evaluate.py runs={quoted(folder.path)} video=true"),
+        ("curves", f"tensorboard --logdir {shlex.quote(str(folder.path.parent))}"),
+        ("train longer", f"python train.py resume={quoted(folder.path)} total_steps={more}"),
+        ("another body", "python train.py env=Hopper-v5"),
+        ("another brain", "python train.py brain=gru"),
+    ]
+    print("Next:")
+    for name, command in steps:
+        print(f"  {name:<18} {command}")
+    sys.stdout.flush()
+
+
+def how_to_go_on(run: TrainingRun) -> None:
+    """Print how to resume a run that was stopped."""
+    saved = run.folder.checkpoint_folders()
+    if saved:
+        print(f"saved {saved[-1]}")
+    print(f"go on with: python train.py resume={quoted(run.folder.path)}", flush=True)
+
+
+def quoted(path: Path) -> str:
+    """Return a path as the shell and Hydra both take it."""
+    text = str(path)
+    plain = text.replace("/", "").replace("-", "").replace("_", "").replace(".", "")
+    if plain.replace("+", "").isalnum():
+        return text
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return shlex.quote(f"'{escaped}'")
+
+
+def _films(run: TrainingRun) -> list[Path]:
+    return sorted((run.folder.path / "videos").glob("*.mp4"))
+
+
+def _ended(row: dict[str, str]) -> bool:
+    return bool(row.get("episode_return_mean"))

@@ -1,0 +1,333 @@
+"""Learners of Stable-Baselines3 and sb3-contrib, trained and recorded like those of this project.
+
+Each is the library's own class with its own network; what is added is a `VecNormalize` that it
+carries with it, a row for progress.csv, and a training state that can be saved and resumed exactly.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.utils import seeding
+from sb3_contrib import RecurrentPPO
+from sb3_contrib.common.recurrent.type_aliases import RNNStates
+from stable_baselines3 import PPO, SAC
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.running_mean_std import RunningMeanStd
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize
+
+from agents.errors import NonFiniteError
+from agents.training_state import load_global_generators, read_global_generators
+
+COUNTERS = (
+    "num_timesteps", "_total_timesteps", "_num_timesteps_at_start", "_n_updates", "_episode_num",
+    "_current_progress_remaining",
+)  # fmt: skip
+"""Attributes of an SB3 algorithm that say how far it is."""
+
+COLUMNS = {
+    "learning_rate": "train/learning_rate",
+    "kl": "train/approx_kl",
+    "value_loss": "train/value_loss",
+    "critic_loss": "train/critic_loss",
+    "actor_loss": "train/actor_loss",
+    "entropy_coefficient": "train/ent_coef",
+}
+"""What progress.csv calls the values that SB3 logs."""
+
+
+class Baseline(BaseAlgorithm):
+    """What the three baselines add to their SB3 class, which must come after this one."""
+
+    def __init__(
+        self, brain: None, env: VecEnv, *, policy: str, normalise: bool, **options: Any
+    ) -> None:
+        if brain is not None:
+            raise ValueError(f"{type(self).__name__} brings its own network: leave brain=... out")
+        self.normaliser = VecNormalize(env) if normalise else None
+        super().__init__(policy, self.normaliser or env, **options)
+        self.set_logger(Logger(None, []))
+
+    def learn(self, total_timesteps: int, callback: Any = None, **options: Any) -> Any:
+        """Take this many more steps; SB3's own logging stays quiet."""
+        return super().learn(total_timesteps, callback, **{"log_interval": None, **options})
+
+    def predict(self, observation: Any, *arguments: Any, **options: Any) -> Any:
+        """Return actions for observations as the body gives them, and the new memory."""
+        if self.normaliser is not None:
+            observation = self.normaliser.normalize_obs(observation)
+        return super().predict(observation, *arguments, **options)
+
+    def train(self, *arguments: Any, **options: Any) -> None:
+        """Update the networks.
+
+        Raises:
+            NonFiniteError: A loss or a weight is no longer a number.
+        """
+        where = f"{type(self).__name__} at step {self.num_timesteps:,}"
+        try:
+            super().train(*arguments, **options)  # type: ignore[misc]
+        except ValueError as error:  # torch.distributions refuses a mean that is not a number
+            if "nan" in str(error).lower():
+                raise NonFiniteError(f"the policy's output became nan: {where}") from error
+            raise
+        for name, weight in self.policy.named_parameters():
+            if not bool(torch.isfinite(weight).all()):
+                raise NonFiniteError(f"the weight {name} is no longer finite: {where}")
+
+    def progress_row(self) -> dict[str, float | None]:
+        """Return what SB3 logged about the last update, in the columns of progress.csv."""
+        logged = self.logger.name_to_value
+        row: dict[str, float | None] = {
+            column: float(logged[name]) for column, name in COLUMNS.items() if name in logged
+        }
+        if "train/entropy_loss" in logged:
+            row["entropy"] = -float(logged["train/entropy_loss"])
+        if "critic_loss" in row:
+            row["value_loss"] = row.pop("critic_loss")
+        episodes = self.ep_info_buffer or ()
+        for column, key in (("episode_return_mean", "r"), ("episode_length_mean", "l")):
+            row[column] = float(np.mean([e[key] for e in episodes])) if episodes else None
+        return row
+
+    def training_state(self) -> dict[str, Any]:
+        """Return everything that decides how the training goes on; valid between updates."""
+        env = self.normaliser.venv if self.normaliser else self.env
+        assert env is not None
+        return {
+            **self._learned_state(),
+            "optimizers": self._optimizers(),
+            "counters": {name: getattr(self, name) for name in COUNTERS if hasattr(self, name)},
+            "episodes": [dict(episode) for episode in self.ep_info_buffer or ()],
+            "last": self._last(),
+            "action_space": self.action_space.np_random.bit_generator.state,
+            "global_generators": read_global_generators(),
+            "env": env.training_state(),  # type: ignore[attr-defined]
+        }
+
+    def load_training_state(self, tree: Mapping[str, Any]) -> None:
+        """Go back to where `training_state` was taken."""
+        env = self.normaliser.venv if self.normaliser else self.env
+        assert env is not None
+        self.load_learned_state(tree)
+        for name, optimizer in tree["optimizers"].items():
+            _attribute(self, name).load_state_dict(optimizer)
+        for name, value in tree["counters"].items():
+            setattr(self, name, value)
+        self.ep_info_buffer = deque(tree["episodes"], maxlen=self._stats_window_size)
+        self.ep_success_buffer = deque(maxlen=self._stats_window_size)
+        self._set_last(tree["last"])
+        generator, _ = seeding.np_random(0)
+        generator.bit_generator.state = tree["action_space"]
+        self.action_space._np_random = generator
+        env.load_training_state(tree["env"])  # type: ignore[attr-defined]
+        load_global_generators(tree["global_generators"])
+
+    def load_learned_state(self, tree: Mapping[str, Any]) -> None:
+        """Act as when `training_state` was taken, in whatever bodies this learner has now."""
+        self.policy.load_state_dict(tree["weights"])
+        if self.normaliser is not None:
+            _set_moments(self.normaliser.obs_rms, tree["normaliser"]["observations"])
+            _set_moments(self.normaliser.ret_rms, tree["normaliser"]["returns"])
+
+    def _learned_state(self) -> dict[str, Any]:
+        """Return what `predict` depends on: weights and normalisation."""
+        state: dict[str, Any] = {"weights": self.policy.state_dict()}
+        if self.normaliser is not None:
+            observations, returns = self.normaliser.obs_rms, self.normaliser.ret_rms
+            state["normaliser"] = {
+                "observations": _moments(observations), "returns": _moments(returns)
+            }  # fmt: skip
+        return state
+
+    def _optimizers(self) -> dict[str, Any]:
+        names, _ = self._get_torch_save_params()
+        return {
+            name: _attribute(self, name).state_dict() for name in names if name != "policy"
+        }
+
+    def _last(self) -> dict[str, Any]:
+        """Return what was left over from the step before the update."""
+        last = {"observation": self._last_obs, "episode_starts": self._last_episode_starts}
+        if self.normaliser is not None:
+            last["discounted_returns"] = self.normaliser.returns
+        return last
+
+    def _set_last(self, last: Mapping[str, Any]) -> None:
+        self._last_obs = last["observation"]
+        self._last_episode_starts = last["episode_starts"]
+        if self.normaliser is not None:
+            self.normaliser.returns = last["discounted_returns"]
+
+
+class OnPolicyBaseline(Baseline):
+    """What the two PPOs have in common.
+
+    Args:
+        brain: None; the network is SB3's.
+        env: The bodies to learn in.
+        normalise: Whether a `VecNormalize` scales observations and rewards.
+        seed, device, learning_rate, n_steps, batch_size, n_epochs, gamma, gae_lambda, clip_range,
+            ent_coef, vf_coef, max_grad_norm: As in `stable_baselines3.PPO`.
+    """
+
+    POLICY: str
+
+    def __init__(
+        self,
+        brain: None,
+        env: VecEnv,
+        *,
+        seed: int,
+        device: str,
+        normalise: bool,
+        learning_rate: float,
+        n_steps: int,
+        batch_size: int,
+        n_epochs: int,
+        gamma: float,
+        gae_lambda: float,
+        clip_range: float,
+        ent_coef: float,
+        vf_coef: float,
+        max_grad_norm: float,
+    ) -> None:
+        super().__init__(
+            brain,
+            env,
+            policy=self.POLICY,
+            normalise=normalise,
+            seed=seed,
+            device=device,
+            learning_rate=learning_rate,
+            n_steps=n_steps,
+            batch_size=batch_size,
+            n_epochs=n_epochs,
+            gamma=gamma,
+            gae_lambda=gae_lambda,
+            clip_range=clip_range,
+            ent_coef=ent_coef,
+            vf_coef=vf_coef,
+            max_grad_norm=max_grad_norm,
+        )
+
+
+class Sb3PPO(OnPolicyBaseline, PPO):
+    """PPO with a feed-forward network."""
+
+    POLICY = "MlpPolicy"
+
+
+class Sb3RecurrentPPO(OnPolicyBaseline, RecurrentPPO):
+    """PPO with an LSTM, whose memory is carried from one rollout to the next."""
+
+    POLICY = "MlpLstmPolicy"
+
+    def _last(self) -> dict[str, Any]:
+        states = self._last_lstm_states
+        return {**super()._last(), "memory": {"actor": list(states.pi), "critic": list(states.vf)}}
+
+    def _set_last(self, last: Mapping[str, Any]) -> None:
+        super()._set_last(last)
+        actor, critic = (
+            tuple(tensor.to(self.device) for tensor in last["memory"][name])
+            for name in ("actor", "critic")
+        )
+        self._last_lstm_states = RNNStates(actor, critic)
+
+
+class Sb3SAC(Baseline, SAC):
+    """SAC with feed-forward networks; its replay buffer is part of the training state.
+
+    Args:
+        brain: None; the networks are SB3's.
+        env: The bodies to learn in.
+        row_every: Steps between two rows of progress.csv; it updates at every step.
+        seed, device, learning_rate, buffer_size, learning_starts, batch_size, tau, gamma,
+            train_freq, gradient_steps, ent_coef: As in `stable_baselines3.SAC`.
+    """
+
+    BUFFER = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
+
+    def __init__(
+        self,
+        brain: None,
+        env: VecEnv,
+        *,
+        seed: int,
+        device: str,
+        learning_rate: float,
+        buffer_size: int,
+        learning_starts: int,
+        batch_size: int,
+        tau: float,
+        gamma: float,
+        train_freq: int,
+        gradient_steps: int,
+        ent_coef: float | str,
+        row_every: int,
+    ) -> None:
+        self.row_every = row_every
+        super().__init__(
+            brain,
+            env,
+            policy="MlpPolicy",
+            normalise=False,
+            seed=seed,
+            device=device,
+            learning_rate=learning_rate,
+            buffer_size=buffer_size,
+            learning_starts=learning_starts,
+            batch_size=batch_size,
+            tau=tau,
+            gamma=gamma,
+            train_freq=train_freq,
+            gradient_steps=gradient_steps,
+            ent_coef=ent_coef,
+        )
+
+    def _last(self) -> dict[str, Any]:
+        buffer = self.replay_buffer
+        assert buffer is not None
+        filled = len(buffer.rewards) if buffer.full else buffer.pos
+        arrays = {name: getattr(buffer, name)[:filled] for name in self.BUFFER}
+        replay = {"pos": buffer.pos, "full": buffer.full, "arrays": arrays}
+        entropy = None if self.log_ent_coef is None else self.log_ent_coef.detach()
+        return {**super()._last(), "replay": replay, "log_entropy_coefficient": entropy}
+
+    def _set_last(self, last: Mapping[str, Any]) -> None:
+        super()._set_last(last)
+        buffer, replay = self.replay_buffer, last["replay"]
+        assert buffer is not None
+        for name, array in replay["arrays"].items():
+            getattr(buffer, name)[: len(array)] = array
+        buffer.pos, buffer.full = replay["pos"], replay["full"]
+        if self.log_ent_coef is not None:
+            with torch.no_grad():
+                self.log_ent_coef.copy_(last["log_entropy_coefficient"])
+
+
+def _attribute(owner: object, path: str) -> Any:
+    """Return an attribute of an attribute, such as `policy.optimizer`."""
+    for name in path.split("."):
+        owner = getattr(owner, name)
+    return owner
+
+
+def _moments(moments: Any) -> dict[str, Any]:
+    """Return running means and variances, of one observation or of each modality."""
+    if isinstance(moments, dict):
+        return {name: _moments(part) for name, part in moments.items()}
+    return {"mean": moments.mean, "var": moments.var, "count": float(moments.count)}
+
+
+def _set_moments(moments: RunningMeanStd | dict[str, RunningMeanStd], state: Any) -> None:
+    if isinstance(moments, dict):
+        for name, part in moments.items():
+            _set_moments(part, state[name])
+        return
+    moments.mean, moments.var = np.array(state["mean"]), np.array(state["var"])
+    moments.count = state["count"]

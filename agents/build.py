@@ -1,0 +1,98 @@
+"""Makes the bodies and the learner that a configuration describes."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from omegaconf import DictConfig, OmegaConf
+from stable_baselines3.common.vec_env import VecEnv
+
+import envs
+from agents.errors import UsageError
+from brains.factory import factory_from_config
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.callbacks import BaseCallback
+
+TRUSTED = ("agents.",)
+"""Where a configuration's learners and trackers come from; a loaded file runs nothing else."""
+
+
+class Learner(Protocol):
+    """What every agent of this platform offers to the scripts."""
+
+    num_timesteps: int
+
+    def learn(
+        self, total_timesteps: int, callback: "BaseCallback", *, reset_num_timesteps: bool
+    ) -> Any:
+        """Take this many more steps."""
+        ...
+
+    def training_state(self) -> dict[str, Any]:
+        """Return everything that decides how the training goes on."""
+        ...
+
+    def load_training_state(self, tree: Mapping[str, Any]) -> None:
+        """Go back to where `training_state` was taken."""
+        ...
+
+    def progress_row(self) -> dict[str, float | None]:
+        """Return what is worth recording about the update that just finished."""
+        ...
+
+
+def make_env(config: DictConfig) -> VecEnv:
+    """Make the bodies for a training.
+
+    Args:
+        config: A checked configuration of train.py.
+
+    Raises:
+        UsageError: There is no such environment, or it does not take these options.
+    """
+    options: Any = OmegaConf.to_container(config.env.kwargs)
+    try:
+        return envs.make_vec_env(
+            config.env.id,
+            num_envs=config.num_envs,
+            seed=config.seed,
+            num_threads=config.num_threads,
+            stagger=config.stagger,
+            env_kwargs=options,
+        )
+    except (ValueError, TypeError, ImportError) as error:
+        raise UsageError(_first_line(error)) from error
+
+
+def build_agent(config: DictConfig, env: VecEnv) -> Learner:
+    """Make the learner that a configuration describes, untrained.
+
+    Args:
+        config: A checked configuration of train.py, or the one that a run folder holds.
+        env: The bodies that it will live in.
+
+    Raises:
+        UsageError: The description does not fit the learner, the brain or the body.
+    """
+    options: Any = OmegaConf.to_container(config.agent, resolve=True)
+    brain: Any = OmegaConf.to_container(config.brain, resolve=True)
+    try:
+        parts = {name: build_part(option) for name, option in options.items()}
+        learner = factory_from_config(parts, trusted=TRUSTED)
+        return learner(brain or None, env, seed=config.seed, device=config.device)
+    except (ValueError, TypeError, AssertionError, RuntimeError) as error:
+        raise UsageError(_first_line(error)) from error
+
+
+def build_part(description: Any) -> Any:
+    """Make the object that a mapping with a `_target_` describes; other values stay as they are.
+
+    Raises:
+        ValueError: The target is not one of this package, or does not take these arguments.
+    """
+    described = isinstance(description, Mapping) and "_target_" in description
+    return factory_from_config(description, trusted=TRUSTED)() if described else description
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).strip().split("\n")[0].split())

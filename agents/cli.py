@@ -1,0 +1,176 @@
+"""The command line: Hydra reads it, and a mistake on it ends in one line and exit code 2."""
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import wraps
+from pathlib import Path
+from typing import NoReturn
+
+import hydra
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from agents.config_check import check_config, known_keys, open_mapping_above, unknown
+from agents.errors import CheckpointError, RunError, StopTraining, UsageError
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIGS = ROOT / "conf"
+FAILED, MISUSED = 1, 2
+READABLE = (UsageError, RunError, CheckpointError, HydraException, OmegaConfBaseException)
+
+
+class CellFailed(Exception):  # noqa: N818 - the error itself has been printed
+    """A cell of a grid ended in an error, which its own line has told."""
+
+
+def run(job: Callable[[DictConfig], None], *, config_name: str) -> NoReturn:
+    """Run a job with the configuration that the command line asks for, then exit.
+
+    A mistake of the user prints one line on stderr and exits with 2, a run that cannot go on
+    with 1, a signal with 128 plus its number. HYDRA_FULL_ERROR=1 shows tracebacks instead.
+
+    Args:
+        job: Called with the checked configuration; once per cell of a grid (`-m`).
+        config_name: The file in conf/ to start from.
+    """
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        _launch(job, config_name)
+        sys.exit(0)
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # lets exceptions through to here
+    try:
+        _launch(job, config_name)
+    except CellFailed:
+        _exit("some cells of the grid failed (see above); the same command retries them", FAILED)
+    except READABLE as error:
+        _exit(explain(error, config_name, sys.argv[1:]), exit_code(error))
+    except KeyboardInterrupt:
+        _exit("interrupted", 128 + signal.SIGINT)
+    sys.exit(0)
+
+
+def explain(error: Exception, config_name: str, arguments: Sequence[str]) -> str:
+    """Return one line on what is wrong and what would be right.
+
+    Args:
+        error: What composing or running raised.
+        config_name: The file in conf/ that was composed.
+        arguments: The command line after the program's name.
+    """
+    try:
+        if isinstance(error, OverrideParseException):
+            return f"cannot read {error.override!r}: write options as key=value"
+        if isinstance(error, MissingConfigException):
+            return _explain_option(error)
+        written = re.search(r"Could not (?:override|append to|delete) '([^'@]+)", str(error))
+        if isinstance(error, HydraException) and written:
+            return _explain_key(written[1], config_name, arguments)
+    except UsageError as clearer:
+        return str(clearer)
+    return " ".join(str(error).split("\n")[0].split())
+
+
+def exit_code(error: Exception) -> int:
+    """Return 1 for a run that could not go on, 2 for a mistake on the command line."""
+    return FAILED if isinstance(error, RunError | CheckpointError) else MISUSED
+
+
+def reference_config(config_name: str, overrides: Sequence[str]) -> DictConfig:
+    """Compose the options that were chosen, without any single value that was set.
+
+    Args:
+        config_name: The file in conf/ to start from.
+        overrides: The command line's overrides; of a sweep, the first choice is taken.
+    """
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    chosen = [_first_choice(override) for override in parsed if _chooses_option(override)]
+    if GlobalHydra.instance().is_initialized():
+        return compose(config_name, chosen)
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return compose(config_name, chosen)
+
+
+def _launch(job: Callable[[DictConfig], None], config_name: str) -> None:
+    """Let Hydra compose, sweep and call the job."""
+
+    @wraps(job)
+    def checked_job(config: DictConfig) -> None:
+        state = HydraConfig.get()
+        try:
+            reference = reference_config(config_name, list(state.overrides.task))
+            checked = check_config(config, reference)
+            checked.choices = {
+                group: option
+                for group, option in state.runtime.choices.items()
+                if not group.startswith("hydra")
+            }
+            job(checked)
+        except StopTraining as stop:
+            sys.exit(128 + stop.signal_number)  # ends a whole grid too
+        except READABLE as error:
+            line = explain(error, config_name, sys.argv[1:])
+            if state.mode != RunMode.MULTIRUN:
+                _exit(line, exit_code(error))  # Hydra would add words of its own to an exception
+            print(line, file=sys.stderr, flush=True)
+            raise CellFailed from error
+
+    hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config_name)(checked_job)()
+
+
+def _explain_option(error: MissingConfigException) -> str:
+    """Return the line for an option that is not in its group."""
+    found = re.search(r"Could not (?:find|load) '([^']+)'", str(error))
+    if not found or "/" not in found[1]:
+        return str(error).split("\n")[0]
+    group, _, name = found[1].rpartition("/")
+    options = [option for option in error.options or _options_of(group) if option != name]
+    message = str(unknown(group, name, options))
+    if group == "env":
+        message += f" (any other Gymnasium environment: env=any env.id={name})"
+    return message
+
+
+def _explain_key(key: str, config_name: str, arguments: Sequence[str]) -> str:
+    """Return the line for a key that is not in the configuration."""
+    overrides = [argument for argument in arguments if not argument.startswith("-")]
+    with suppress(HydraException, OmegaConfBaseException):
+        reference = reference_config(config_name, overrides)
+        if open_mapping_above(key, reference):
+            return f"{key} is not there yet: add it with +{key}=..."
+        return str(unknown("key", key, [*known_keys(reference), *_groups()]))
+    return str(unknown("key", key, _groups()))
+
+
+def _chooses_option(override: Override) -> bool:
+    group = override.key_or_group
+    return group.startswith("hydra") or bool(_options_of(group))
+
+
+def _first_choice(override: Override) -> str:
+    if override.is_sweep_override() and override.is_discrete_sweep():
+        return f"{override.get_key_element()}={next(iter(override.sweep_string_iterator()))}"
+    return override.input_line or ""
+
+
+def _options_of(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONFIGS / group).glob("*.yaml")) if group else []
+
+
+def _groups() -> list[str]:
+    folders = [path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*") if path.is_dir()]
+    return [folder for folder in folders if _options_of(folder)]
+
+
+def _exit(message: str, code: int) -> NoReturn:
+    print(message, file=sys.stderr, flush=True)
+    sys.exit(code)

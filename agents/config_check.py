@@ -1,0 +1,207 @@
+"""Holds a composed configuration against what the files in conf/ and the constructors declare."""
+
+import difflib
+import importlib
+import inspect
+import types
+import typing
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Literal, Union, get_args, get_origin
+
+from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from agents.errors import UsageError
+
+INSPECTED = ("agents.", "brains.", "envs.")
+"""Packages whose constructors are looked at for the types of their arguments."""
+
+
+def nearest(name: str, options: Collection[str]) -> str:
+    """Return the option that is spelled most like a name.
+
+    Args:
+        name: What was written.
+        options: What could have been meant; at least one.
+    """
+    folded = name.lower()
+    return max(
+        sorted(options),
+        key=lambda option: difflib.SequenceMatcher(None, folded, option.lower()).ratio(),
+    )
+
+
+def unknown(kind: str, name: str, options: Collection[str]) -> UsageError:
+    """Return the error for a name that does not exist, with the nearest one that does."""
+    if not options:
+        return UsageError(f"unknown {kind} {name!r}: there are none")
+    return UsageError(f"unknown {kind} {name!r}; did you mean {nearest(name, options)!r}?")
+
+
+def check_config(config: DictConfig, reference: DictConfig) -> DictConfig:
+    """Return the configuration resolved, after checking every key and type.
+
+    A key is known if the files in conf/ have it, or if it stands below a mapping that they leave
+    empty, such as `env.kwargs`. A value has the type that the constructor's annotation says or,
+    where there is none, the type of the value in the file. Whole floats become integers.
+
+    Args:
+        config: What was composed from files and command line.
+        reference: The same options of the same groups without any single value changed.
+
+    Raises:
+        UsageError: A key is unknown or missing, or a value is of the wrong type.
+    """
+    try:
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        raise UsageError(f"{error.full_key} is missing: set {error.full_key}=...") from error
+    except OmegaConfBaseException as error:
+        raise UsageError(str(error).splitlines()[0]) from error
+    known = OmegaConf.to_container(reference, resolve=False)
+    assert isinstance(plain, dict)
+    assert isinstance(known, dict)
+    checked = _check_mapping(plain, known, "", set(_flat_keys(known)))
+    return OmegaConf.create(checked)
+
+
+def known_keys(reference: DictConfig) -> list[str]:
+    """Return the dotted keys of all values of a configuration."""
+    return list(_flat_keys(OmegaConf.to_container(reference, resolve=False)))
+
+
+def open_mapping_above(key: str, reference: DictConfig) -> bool:
+    """Return whether a dotted key would stand below a mapping that takes any key."""
+    parent = OmegaConf.select(reference, key.rpartition(".")[0])
+    return isinstance(parent, DictConfig) and len(parent) == 0
+
+
+def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Return the dotted keys at which two plain configurations differ."""
+    values, others = dict(_flat_items(one)), dict(_flat_items(other))
+    return sorted(
+        key for key in values.keys() | others.keys() if values.get(key) != others.get(key)
+    )
+
+
+def _check_mapping(
+    plain: Mapping[Any, Any], known: Mapping[Any, Any], path: str, all_keys: Collection[str]
+) -> dict[str, Any]:
+    """Check one level of the configuration and everything below it."""
+    for key in known:
+        if key not in plain:
+            raise UsageError(f"{path}{key} was taken away, but it is needed")
+    hints = _type_hints(plain.get("_target_"))
+    checked: dict[str, Any] = {}
+    for key, value in plain.items():
+        name = f"{path}{key}"
+        if key not in known:
+            raise unknown("key", name, all_keys)
+        default, hint = known[key], hints.get(key, Any)
+        if isinstance(default, dict) and default:
+            if not isinstance(value, dict):
+                raise UsageError(f"{name} is a group of settings, got {value!r}; set one of them")
+            checked[key] = _check_mapping(value, default, f"{name}.", all_keys)
+        elif isinstance(default, dict):
+            checked[key] = value
+        else:
+            checked[key] = _check_value(name, value, default, hint)
+    return checked
+
+
+def _check_value(name: str, value: Any, default: Any, hint: Any) -> Any:
+    """Return the value, as an integer where one is meant, or raise if its type is wrong."""
+    if hint is Any or not _constrains(hint):
+        hint = Any if default is None or default == "???" else type(default)
+        if hint is list and isinstance(value, list):
+            return value
+    if not _fits(value, hint):
+        raise UsageError(f"{name} must be {_describe(hint)}, got {value!r}{_choice(value, hint)}")
+    wants_float = _fits(0.5, hint) and hint is not Any
+    if isinstance(value, float) and value.is_integer() and _fits(1, hint) and not wants_float:
+        return int(value)
+    return value
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Return whether a plain value may stand where a type is declared."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return any(_fits(value, argument) for argument in arguments)
+    if origin is Literal:
+        return value in arguments
+    if hint is None or hint is type(None):
+        return value is None
+    if hint is bool or hint is str:
+        return isinstance(value, hint)
+    if hint is int:
+        whole = isinstance(value, float) and value.is_integer()
+        return (isinstance(value, int) and not isinstance(value, bool)) or whole
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if _is_sequence(origin or hint):
+        items = [argument for argument in arguments if argument is not Ellipsis]
+        fits_item = not items or (
+            isinstance(value, list) and all(any(_fits(v, item) for item in items) for v in value)
+        )
+        return isinstance(value, list) and fits_item
+    return True  # an object that a nested _target_ makes, or a type that YAML cannot say
+
+
+def _constrains(hint: Any) -> bool:
+    """Return whether a type can refuse any plain value."""
+    samples = (True, 1, 0.5, "text", None, [])
+    return not all(_fits(sample, hint) for sample in samples)
+
+
+def _describe(hint: Any) -> str:
+    """Return a type in words."""
+    words = {
+        int: "a whole number", float: "a number", bool: "true or false", str: "text",
+        list: "a list", type(None): "null",
+    }  # fmt: skip
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return " or ".join(_describe(argument) for argument in arguments)
+    if origin is Literal:
+        return "one of " + ", ".join(map(str, arguments))
+    if _is_sequence(origin or hint):
+        return "a list of " + _describe(arguments[0]) if arguments else "a list"
+    return words.get(hint, getattr(hint, "__name__", str(hint)))
+
+
+def _choice(value: Any, hint: Any) -> str:
+    """Return the nearest allowed word for a value that is none of them."""
+    if get_origin(hint) is not Literal or not isinstance(value, str):
+        return ""
+    return f"; did you mean {nearest(value, [str(option) for option in get_args(hint)])!r}?"
+
+
+def _is_sequence(kind: Any) -> bool:
+    return kind in (list, tuple) or getattr(kind, "__name__", "") in ("Sequence", "Iterable")
+
+
+def _type_hints(target: object) -> dict[str, Any]:
+    """Return the annotated types of a constructor's arguments, if it is one of this project."""
+    if not isinstance(target, str) or not target.startswith(INSPECTED):
+        return {}
+    module, _, name = target.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), name)
+        return typing.get_type_hints(found.__init__ if inspect.isclass(found) else found)
+    except (ImportError, AttributeError, NameError, TypeError):
+        return {}  # whoever builds the object reports a wrong name
+
+
+def _flat_items(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat_items(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
+
+
+def _flat_keys(node: Any) -> Iterator[str]:
+    for key, _ in _flat_items(node):
+        if not key.endswith("_target_") and not key.endswith("_partial_"):
+            yield key

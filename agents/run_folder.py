@@ -1,0 +1,190 @@
+"""A run's folder: its configuration, versions, progress and checkpoints.
+
+config.yaml, command.txt, versions.json, progress.csv, checkpoints/step_000500000/ and so on, with
+checkpoints/latest pointing at the newest; trackers and evaluation add tensorboard/, videos/, ...
+"""
+
+import fcntl
+import importlib.metadata
+import json
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from agents.checkpoint import load_tree, read_metadata, save_tree, sync_to_disk
+from agents.errors import CheckpointError, UsageError
+from agents.progress import ProgressFile
+
+ENGINES = ("mujoco-core", "gymnasium", "stable-baselines3", "sb3-contrib", "torch", "numpy")
+
+
+class RunFolder:
+    """The folder of one training run.
+
+    Attributes:
+        path: Where it is.
+        progress: Its progress.csv.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.progress = ProgressFile(self.path / "progress.csv")
+        self._lock: int | None = None
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def has_started(self) -> bool:
+        """Whether a training has begun here."""
+        return (self.path / "config.yaml").is_file()
+
+    def lock(self) -> None:
+        """Keep other processes from training here until this one ends.
+
+        Raises:
+            UsageError: One already does.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self.unlock()
+            message = f"another process is training in {self.path}: wait, or choose another run_dir"
+            raise UsageError(message) from None
+
+    def unlock(self) -> None:
+        """Let other processes train here."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def begin(self, config: DictConfig) -> None:
+        """Write what is known before the first step: configuration, command, versions."""
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        write_whole(self.path / "versions.json", json.dumps(versions(), indent=2) + "\n")
+        self.note_command()
+        write_whole(self.path / "config.yaml", OmegaConf.to_yaml(config))
+
+    def note_command(self) -> None:
+        """Add this process's command line to command.txt."""
+        with (self.path / "command.txt").open("a", encoding="utf-8") as file:
+            file.write(shlex.join(["python", *sys.argv]) + "\n")
+
+    def read_config(self) -> DictConfig:
+        """Return the configuration of the run.
+
+        Raises:
+            UsageError: There is no run here, or its configuration cannot be read.
+        """
+        if not self.has_started:
+            raise UsageError(f"there is no run at {self.path}: it has no config.yaml")
+        try:
+            config = OmegaConf.load(self.path / "config.yaml")
+        except Exception as error:
+            line = " ".join(str(error).split())
+            raise UsageError(f"{self.path}/config.yaml cannot be read: {line}") from error
+        if not isinstance(config, DictConfig):
+            raise UsageError(f"{self.path}/config.yaml is not a configuration")
+        return config
+
+    def save_checkpoint(self, tree: Any, *, env_steps: int, wall_seconds: float) -> Path:
+        """Write a checkpoint, point `latest` at it, and return its folder."""
+        if self.progress.path.exists():
+            sync_to_disk(self.progress.path)  # no checkpoint is ahead of the record
+        folder = self.checkpoints / f"step_{env_steps:09}"
+        metadata = {"env_steps": env_steps, "wall_seconds": wall_seconds}
+        save_tree(folder, tree, metadata=metadata)
+        pointer = self.checkpoints / ".latest.writing"
+        pointer.unlink(missing_ok=True)
+        pointer.symlink_to(folder.name)
+        pointer.replace(self.checkpoints / "latest")
+        return folder
+
+    def prune_checkpoints(self, keep: int) -> None:
+        """Delete all but the newest checkpoints; 0 keeps all."""
+        for folder in self.checkpoint_folders()[:-keep] if keep else []:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def checkpoint_folders(self) -> list[Path]:
+        """Return the checkpoints, oldest first."""
+        return sorted(path for path in self.checkpoints.glob("step_*") if path.is_dir())
+
+    def newest_checkpoint(
+        self, warn: Callable[[str], None]
+    ) -> tuple[Any, dict[str, Any]] | tuple[None, None]:
+        """Return state and metadata of the newest checkpoint that is undamaged.
+
+        Args:
+            warn: Told in one line about every damaged one that was passed over.
+
+        Raises:
+            CheckpointError: There are checkpoints, but all are damaged.
+        """
+        folders = self.checkpoint_folders()
+        for folder in reversed(folders):
+            try:
+                return load_tree(folder)
+            except CheckpointError as error:
+                warn(str(error))
+        if folders:
+            raise CheckpointError(f"every checkpoint in {self.checkpoints} is damaged")
+        return None, None
+
+    def steps_done(self) -> int:
+        """Return the steps of the newest undamaged checkpoint; 0 without one."""
+        for folder in reversed(self.checkpoint_folders()):
+            try:
+                return int(read_metadata(folder)["env_steps"])
+            except (CheckpointError, KeyError):
+                continue
+        return 0
+
+    def forget_after(self, env_steps: int) -> None:
+        """Drop rows and checkpoints that a resumed run is about to write again."""
+        self.progress.open_at(env_steps)
+        for path in self.checkpoints.iterdir():
+            later = path.name.startswith("step_") and path.name > f"step_{env_steps:09}"
+            if later or path.name.endswith(".writing"):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def versions() -> dict[str, Any]:
+    """Return what else a run depends on: the versions of engines, language and machine."""
+    found: dict[str, Any] = {"python": platform.python_version(), "platform": platform.platform()}
+    for name in (*ENGINES, "hydra-core", "safetensors"):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = None
+    return found | {"processors": os.cpu_count(), "commit": _commit()}
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file under another name and rename it, so that it is never seen in part."""
+    aside = path.with_name(f".{path.name}.writing")
+    aside.write_text(text, encoding="utf-8")
+    sync_to_disk(aside)
+    aside.replace(path)
+
+
+def _commit() -> str | None:
+    """Return the version of this program's sources, marked if they were changed since."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    root = Path(__file__).resolve().parents[1]
+    try:
+        result = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() or None

@@ -1,0 +1,185 @@
+"""Mirrors of progress.csv: TensorBoard, and Weights & Biases when asked for.
+
+A tracker that fails is left out with one line; the training and its own record go on.
+"""
+
+import netrc
+import os
+import secrets
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from agents.build import build_part
+from agents.errors import UsageError
+
+Row = Mapping[str, float | int | None]
+
+
+class Tracker(ABC):
+    """Shows a run somewhere else while it goes on."""
+
+    @abstractmethod
+    def start(self, folder: Path, config: Mapping[str, Any], env_steps: int) -> None:
+        """Begin, or go on after `env_steps`; rows after that will come again."""
+
+    @abstractmethod
+    def log(self, row: Row, env_steps: int) -> None:
+        """Show a row of progress.csv."""
+
+    @abstractmethod
+    def log_video(self, path: Path, env_steps: int) -> None:
+        """Show a film."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Write out what is still held back."""
+
+
+class TensorBoardTracker(Tracker):
+    """Writes event files into <run>/tensorboard; `tensorboard --logdir runs` shows them."""
+
+    def start(self, folder: Path, config: Mapping[str, Any], env_steps: int) -> None:
+        """Open an event file that replaces what came after `env_steps`."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        del config  # it stands in the folder already
+        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=env_steps + 1)
+
+    def log(self, row: Row, env_steps: int) -> None:
+        """Write every number of the row."""
+        for name, value in row.items():
+            if value is not None and name != "env_steps":
+                self._writer.add_scalar(name, value, env_steps)
+
+    def log_video(self, path: Path, env_steps: int) -> None:
+        """Write where the film is; event files hold no mp4."""
+        self._writer.add_text("film", str(path), env_steps)
+
+    def finish(self) -> None:
+        """Close the event file."""
+        self._writer.close()
+
+
+class WandbTracker(Tracker):
+    """Sends a run to Weights & Biases, or keeps it beside the run for a later `wandb sync`.
+
+    Args:
+        project: The project's name.
+        entity: User or team; None is the account's default.
+        group: Name under which runs are shown together.
+        mode: None is online where there is a key, offline otherwise; nothing ever prompts.
+    """
+
+    def __init__(
+        self,
+        *,
+        project: str,
+        entity: str | None,
+        group: str | None,
+        mode: Literal["online", "offline", "disabled"] | None,
+    ) -> None:
+        try:
+            import wandb
+        except ImportError as error:
+            raise UsageError("tracker=wandb needs the package: pip install wandb") from error
+        self._wandb = wandb
+        self._options = {"project": project, "entity": entity, "group": group}
+        self._mode = mode or ("online" if has_wandb_key() else "offline")
+        if self._mode == "online" and not has_wandb_key():
+            raise UsageError("tracker.wandb.mode=online needs a key: set WANDB_API_KEY")
+
+    def start(self, folder: Path, config: Mapping[str, Any], env_steps: int) -> None:
+        """Open the run; a resumed one keeps its identity."""
+        (folder / "wandb").mkdir(exist_ok=True)
+        identity = folder / "wandb" / "run_id.txt"
+        if not identity.exists():
+            identity.write_text(secrets.token_hex(4), encoding="ascii")
+        self._run = self._wandb.init(
+            **self._options,
+            name=folder.name,
+            id=identity.read_text(encoding="ascii"),
+            resume="allow",
+            dir=str(folder),
+            config=dict(config),
+            mode=self._mode,
+            settings=self._wandb.Settings(silent=True, console="off"),
+        )
+        self._run.define_metric("*", step_metric="env_steps")
+
+    def log(self, row: Row, env_steps: int) -> None:
+        """Send the row."""
+        self._run.log({name: value for name, value in row.items() if value is not None})
+
+    def log_video(self, path: Path, env_steps: int) -> None:
+        """Send the film."""
+        video = self._wandb.Video(str(path), format="mp4")
+        self._run.log({"film": video, "env_steps": env_steps})
+
+    def finish(self) -> None:
+        """Write configuration and summary, which wandb does only here."""
+        self._run.finish()
+
+
+class Trackers:
+    """Several trackers as one that never fails.
+
+    Args:
+        trackers: By their names in conf/tracker.
+    """
+
+    def __init__(self, trackers: Mapping[str, Tracker]) -> None:
+        self._waiting = dict(trackers)
+        self._active: dict[str, Tracker] = {}
+
+    def start(self, folder: Path, config: Mapping[str, Any], env_steps: int) -> None:
+        """Start each tracker, after `env_steps` of the run are done."""
+        self._active = self._waiting
+        self._each("start", folder, config, env_steps)
+
+    def log(self, row: Row, env_steps: int) -> None:
+        """Show a row everywhere."""
+        self._each("log", row, env_steps)
+
+    def log_video(self, path: Path, env_steps: int) -> None:
+        """Show a film everywhere."""
+        self._each("log_video", path, env_steps)
+
+    def finish(self) -> None:
+        """Finish each tracker that was started."""
+        self._each("finish")
+        self._active = {}
+
+    def _each(self, method: str, *arguments: Any) -> None:
+        for name, tracker in list(self._active.items()):
+            try:
+                getattr(tracker, method)(*arguments)
+            except Exception as error:  # whatever a tracker's library raises
+                del self._active[name]
+                line = " ".join(str(error).split())
+                print(f"tracker {name} failed and is left out: {line}", file=sys.stderr)
+
+
+def build_trackers(descriptions: Mapping[str, Mapping[str, Any]]) -> Trackers:
+    """Make the trackers of a configuration.
+
+    Args:
+        descriptions: Constructor arguments with their `_target_`, by name.
+
+    Raises:
+        UsageError: One cannot work here, such as wandb online without a key.
+    """
+    return Trackers({name: build_part(part) for name, part in descriptions.items()})
+
+
+def has_wandb_key(hosts: Sequence[str] = ("api.wandb.ai",)) -> bool:
+    """Return whether this machine has a key for Weights & Biases, without asking anybody."""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    try:
+        entries = netrc.netrc()
+    except (OSError, netrc.NetrcParseError):
+        return False
+    return any(entries.authenticators(host) for host in hosts)

@@ -1,0 +1,177 @@
+"""One training run from its configuration: where it is written, and where it goes on."""
+
+import errno
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from agents.config_check import differing_keys
+from agents.errors import CheckpointError, NonFiniteError, RunError, UsageError
+from agents.progress import tell
+from agents.run_folder import RunFolder
+from envs import PhysicsError
+
+BUDGET_KEYS = ("total_steps", "checkpoint_every", "keep_checkpoints", "film", "tracker")
+"""What a resumed run may change: how long it goes on and what it leaves, never what it computes."""
+
+PLACE_KEYS = ("run_dir", "resume")
+LONGEST_NAME = 150
+
+
+@dataclass
+class TrainingRun:
+    """A run that is about to start or to go on.
+
+    Attributes:
+        folder: Where it is written.
+        config: What it computes; of a resumed run, what it was started with.
+        state: The training state to go on from, or None at the beginning.
+        env_steps: Steps that were done before.
+        wall_seconds: Time that they took, s.
+    """
+
+    folder: RunFolder
+    config: DictConfig
+    state: Any = None
+    env_steps: int = 0
+    wall_seconds: float = 0.0
+
+    @property
+    def finished(self) -> bool:
+        """Whether all steps are done."""
+        return self.env_steps >= self.config.total_steps
+
+
+@contextmanager
+def open_run(
+    config: DictConfig, overrides: Sequence[str], *, in_grid: bool
+) -> Iterator[TrainingRun]:
+    """Start a run or go on with one, and turn what can stop it into one line.
+
+    Args:
+        config: The checked configuration; `resume` names the run to go on with.
+        overrides: The overrides of the command line, which name a new run.
+        in_grid: Go on with a run of the same configuration instead of refusing to.
+
+    Yields:
+        The run, with a folder that no other process writes to.
+
+    Raises:
+        UsageError: The folder is taken, or a resumed run is told to compute something else.
+        RunError: The run stopped; the message says where, and which checkpoint is intact.
+    """
+    require_positive(config)
+    folder = RunFolder(config.resume or config.run_dir or default_path(config, overrides))
+    if config.resume and not folder.has_started:
+        raise UsageError(f"there is no run at {folder.path}: it has no config.yaml")
+    folder.lock()
+    try:
+        if config.resume:
+            yield _resume(folder, config, overrides)
+        else:
+            _require_free(folder, config, in_grid=in_grid)
+            yield _go_on(folder, config) if folder.has_started else TrainingRun(folder, config)
+    except (NonFiniteError, PhysicsError, CheckpointError) as error:
+        raise RunError(f"{error} | {_what_is_intact(folder)}") from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        message = f"the disk is full: make room | {_what_is_intact(folder)}"
+        raise RunError(message) from error
+    finally:
+        folder.unlock()
+
+
+def begin(run: TrainingRun) -> None:
+    """Write the run's configuration, and drop what it is about to do again."""
+    run.folder.begin(run.config)
+    run.folder.forget_after(run.env_steps)
+
+
+def default_path(config: DictConfig, overrides: Sequence[str]) -> Path:
+    """Return a folder whose name says what a run computes.
+
+    Args:
+        config: The checked configuration.
+        overrides: The command line's; those that change what is computed enter the name.
+    """
+    chosen = dict(_split(override) for override in overrides)
+    body = str(config.env.id).replace("/", "-")
+    parts = [body, *(chosen.pop(group, config.choices[group]) for group in ("brain", "agent"))]
+    silent = ("env", "env.id", "seed", "device", "num_threads", *BUDGET_KEYS, *PLACE_KEYS)
+    for key, value in sorted(chosen.items()):
+        if key not in silent and not key.startswith(("hydra", "tracker")):
+            parts.append(f"{key.replace('/', '.')}-{value}")
+    name = re.sub(r"[^\w.+-]+", "-", "_".join(parts)).strip("-")
+    if len(name) > LONGEST_NAME:
+        name = f"{name[:LONGEST_NAME]}_{sha256(name.encode()).hexdigest()[:8]}"
+    return Path("runs") / f"{name}_seed{config.seed}"
+
+
+def require_positive(config: DictConfig) -> None:
+    """Raise a UsageError if a count of the configuration is too small."""
+    least = {"total_steps": 1, "num_envs": 1, "num_threads": 1, "checkpoint_every": 1}
+    for key, minimum in {**least, "keep_checkpoints": 0, "seed": 0}.items():
+        if config[key] < minimum:
+            raise UsageError(f"{key} must be at least {minimum}, got {config[key]}")
+
+
+def _resume(folder: RunFolder, config: DictConfig, overrides: Sequence[str]) -> TrainingRun:
+    """Return the run in a folder, with only its budget changed."""
+    asked = {_split(override)[0] for override in overrides} - {"resume"}
+    refused = sorted(key for key in asked if key.split(".")[0] not in BUDGET_KEYS)
+    if refused:
+        allowed = ", ".join(BUDGET_KEYS)
+        raise UsageError(f"a resumed run cannot change {refused[0]}, only {allowed}")
+    kept = folder.read_config()
+    for key in BUDGET_KEYS:
+        if any(name.split(".")[0] == key for name in asked):
+            kept[key] = config[key]
+    return _go_on(folder, kept)
+
+
+def _go_on(folder: RunFolder, config: DictConfig) -> TrainingRun:
+    """Return a run with the state of its newest checkpoint."""
+    state, metadata = folder.newest_checkpoint(warn=tell)
+    if metadata is None:
+        return TrainingRun(folder, config)
+    return TrainingRun(folder, config, state, metadata["env_steps"], metadata["wall_seconds"])
+
+
+def _require_free(folder: RunFolder, config: DictConfig, *, in_grid: bool) -> None:
+    """Raise if a new run would overwrite something."""
+    if not folder.has_started:
+        if folder.path.exists() and not folder.path.is_dir():
+            raise UsageError(f"{folder.path} is a file: choose another run_dir")
+        others = [path for path in folder.path.glob("*") if path.name != ".lock"]
+        if others and not (folder.path / "versions.json").exists():
+            raise UsageError(f"{folder.path} holds other files: choose another run_dir")
+        return
+    if not in_grid:
+        message = f"{folder.path} holds a run: resume={folder.path} goes on with it, "
+        raise UsageError(message + "or choose another run_dir")
+    plain: Any = OmegaConf.to_container(config)
+    there: Any = OmegaConf.to_container(folder.read_config())
+    free = (*BUDGET_KEYS, *PLACE_KEYS)
+    changed = [key for key in differing_keys(plain, there) if key.split(".")[0] not in free]
+    if changed:
+        message = f"{folder.path} holds a run with another {changed[0]}: choose another run_dir"
+        raise UsageError(message)
+
+
+def _what_is_intact(folder: RunFolder) -> str:
+    steps = folder.steps_done()
+    if steps == 0:
+        return "no checkpoint was written yet"
+    return f"the checkpoint at step {steps:,} is intact: resume={folder.path}"
+
+
+def _split(override: str) -> tuple[str, str]:
+    key, _, value = override.lstrip("+~").partition("=")
+    return key, value

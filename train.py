@@ -1,0 +1,60 @@
+"""Trains a brain in a body: python train.py env=Hopper-v5 brain=gru agent=ppo seed=1."""
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from agents import cli
+
+
+def train(config: DictConfig) -> None:
+    """Train as configured, in a run folder that can be resumed at any time."""
+    import torch
+
+    from agents.after_training import announce, film, how_to_go_on
+    from agents.build import build_agent, make_env
+    from agents.callbacks import RunCallback, StopSignals
+    from agents.errors import StopTraining
+    from agents.progress import ProgressLine
+    from agents.trackers import build_trackers
+    from agents.training_run import begin, open_run
+
+    hydra = HydraConfig.get()
+    in_grid = hydra.mode == RunMode.MULTIRUN
+    with open_run(config, hydra.overrides.task, in_grid=in_grid) as run, StopSignals() as stop:
+        if run.finished:
+            announce(run, already=True)
+            return
+        torch.set_num_threads(run.config.num_threads)
+        env = make_env(run.config)
+        agent = build_agent(run.config, env)
+        trackers = build_trackers(run.config.tracker)
+        if run.state is not None:
+            agent.load_training_state(run.state)
+        begin(run)
+        callback = RunCallback(
+            folder=run.folder,
+            trackers=trackers,
+            line=ProgressLine(run.config.total_steps),
+            stop=stop,
+            checkpoint_every=run.config.checkpoint_every,
+            keep_checkpoints=run.config.keep_checkpoints,
+            wall_seconds=run.wall_seconds,
+        )
+        plain = OmegaConf.to_container(run.config)
+        trackers.start(run.folder.path, plain, run.env_steps)
+        try:
+            left = run.config.total_steps - run.env_steps
+            agent.learn(left, callback, reset_num_timesteps=run.state is None)
+            film(run, trackers)
+        except StopTraining:
+            how_to_go_on(run)
+            raise
+        finally:
+            trackers.finish()
+            env.close()
+    announce(run)
+
+
+if __name__ == "__main__":
+    cli.run(train, config_name="train")
