@@ -1,0 +1,304 @@
+"""How good a trained agent is: whole episodes, counted so that short ones weigh no more.
+
+A run's evaluation.json holds the return and the length of every episode, deterministic and
+exploring, with what they depend on: checkpoint, seed, challenge, engine versions.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from omegaconf import DictConfig, OmegaConf
+from stable_baselines3.common.vec_env import VecEnv
+
+from agents.build import build_agent, make_env
+from agents.checkpoint import DIGESTS, load_tree
+from agents.errors import CheckpointError
+from agents.ppo import BrainPPO
+from agents.run_folder import RunFolder, versions, write_whole
+from agents.training_state import load_learned_state
+
+RECORD = "evaluation.json"
+FORMAT = 1
+
+
+class Actor(Protocol):
+    """Anything with SB3's `predict`."""
+
+    def predict(
+        self,
+        observation: Any,
+        state: Any = None,
+        episode_start: Any = None,
+        deterministic: bool = False,
+    ) -> tuple[NDArray[Any], Any]:
+        """Return actions and the next state."""
+        ...
+
+
+class EvaluationResult(NamedTuple):
+    """Whole episodes, row after row.
+
+    Attributes:
+        returns: Sum of rewards of each episode.
+        lengths: Control steps of each episode.
+    """
+
+    returns: list[float]
+    lengths: list[int]
+
+
+class Conditions(NamedTuple):
+    """What an evaluation depends on besides the agent.
+
+    Attributes:
+        episodes: Episodes of each kind, deterministic and exploring.
+        seed: Of the bodies and of exploration; row i starts from `seed + i`.
+        num_envs: Bodies that run side by side.
+    """
+
+    episodes: int
+    seed: int
+    num_envs: int
+
+
+def evaluate(
+    model: Actor, env: VecEnv, episodes: int, *, deterministic: bool, seed: int
+) -> EvaluationResult:
+    """Let an agent live through whole episodes in all rows of a batch.
+
+    How many episodes each row contributes is fixed beforehand, the same for all rows but for a
+    remainder: taking the first so many to end would prefer the short ones.
+
+    Args:
+        model: The agent; its own random generators are left as they were.
+        env: Bodies for nothing else; they are seeded anew.
+        episodes: Episodes to count, over all rows.
+        deterministic: Whether the agent acts without exploring.
+        seed: Of the bodies and of exploration.
+
+    Returns:
+        The episodes, ordered by row and then by time.
+    """
+    if episodes < 1:
+        raise ValueError(f"episodes must be at least 1, got {episodes}")
+    wanted = episodes // env.num_envs + (np.arange(env.num_envs) < episodes % env.num_envs)
+    finished: list[list[tuple[float, int]]] = [[] for _ in range(env.num_envs)]
+    env.seed(seed)
+    with seeded_exploration(model, seed):
+        observation: Any = env.reset()
+        state, episode_start = None, np.ones(env.num_envs, bool)
+        reward_sums, lengths = np.zeros(env.num_envs), np.zeros(env.num_envs, np.int64)
+        while any(len(done) < need for done, need in zip(finished, wanted, strict=True)):
+            actions, state = model.predict(
+                observation, state=state, episode_start=episode_start, deterministic=deterministic
+            )
+            observation, rewards, episode_start, _ = env.step(actions)
+            reward_sums += rewards
+            lengths += 1
+            for row in np.flatnonzero(episode_start).tolist():
+                finished[row].append((float(reward_sums[row]), int(lengths[row])))
+                reward_sums[row], lengths[row] = 0.0, 0
+    counted = [
+        episode
+        for done, need in zip(finished, wanted, strict=True)
+        for episode in done[: int(need)]
+    ]
+    return EvaluationResult([total for total, _ in counted], [length for _, length in counted])
+
+
+@contextmanager
+def seeded_exploration(model: Any, seed: int) -> Iterator[None]:
+    """Make exploration start from a seed, and put every generator back afterwards."""
+    generator = getattr(getattr(model, "policy", None), "generator", None)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        if not isinstance(generator, torch.Generator):
+            yield
+            return
+        before = generator.get_state()
+        generator.manual_seed(seed)
+        try:
+            yield
+        finally:
+            generator.set_state(before)
+
+
+def load_agent(
+    source: str | Path, env: VecEnv | None = None, device: str = "cpu"
+) -> tuple[Any, VecEnv]:
+    """Rebuild a trained agent from its run folder, or from one of its checkpoints.
+
+    The description in config.yaml only ever builds parts of this project; weights are data.
+
+    Args:
+        source: A run's folder, for its newest undamaged checkpoint; or a checkpoint's.
+        env: Bodies to put it into; None makes those that it was trained in, never stepped.
+        device: Where its tensors live.
+
+    Returns:
+        The agent, ready for `predict`, and its bodies.
+
+    Raises:
+        UsageError: There is no run here, or its description no longer fits the program.
+        CheckpointError: There is no undamaged checkpoint.
+    """
+    run, checkpoint = locate(Path(source))
+    config = run.read_config()
+    env = env or _unused_env(config)
+    return restore(config, load_tree(checkpoint)[0], env, device), env
+
+
+def restore(config: DictConfig, tree: Any, env: VecEnv | None, device: str) -> Any:
+    """Build the agent that a configuration describes, with what it had learned.
+
+    Args:
+        config: Of the run.
+        tree: Training state, from a checkpoint.
+        env: Bodies to put it into; None for those that it was trained in.
+        device: Where its tensors live.
+
+    Raises:
+        CheckpointError: The checkpoint does not fit the configuration.
+    """
+    config = OmegaConf.merge(config, {"device": device})  # type: ignore[assignment]
+    model: Any = build_agent(config, env or _unused_env(config))
+    try:
+        if isinstance(model, BrainPPO):
+            load_learned_state(model, tree)
+        else:
+            model.load_learned_state(tree)
+    except (KeyError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:160]
+        message = f"the checkpoint does not fit the run's config.yaml ({reason})"
+        raise CheckpointError(message) from error
+    return model
+
+
+def locate(source: Path) -> tuple[RunFolder, Path]:
+    """Return the run that a folder belongs to, and the checkpoint that it stands for.
+
+    Raises:
+        UsageError: There is no run here.
+        CheckpointError: It has no checkpoint yet.
+    """
+    source = source.absolute()
+    if (source / "state.json").is_file():
+        return RunFolder(source.parent.parent), source.resolve()
+    run = RunFolder(source)
+    run.read_config()  # says so where there is no run
+    folders = run.checkpoint_folders()
+    if not folders:
+        raise CheckpointError(f"{source} has no checkpoint yet: train it first")
+    return run, folders[-1]
+
+
+def make_evaluation_env(
+    config: DictConfig, *, num_envs: int, seed: int, num_threads: int = 1
+) -> VecEnv:
+    """Make bodies like those of a training, whose episodes all begin at the beginning."""
+    changes = {
+        "num_envs": num_envs, "seed": seed, "num_threads": num_threads, "stagger": False
+    }  # fmt: skip
+    return make_env(OmegaConf.merge(config, changes))  # type: ignore[arg-type]
+
+
+def evaluate_run(
+    source: str | Path,
+    conditions: Conditions,
+    *,
+    num_threads: int = 1,
+    device: str = "cpu",
+    reuse: bool = True,
+) -> dict[str, Any]:
+    """Evaluate a run's checkpoint and write evaluation.json into its folder.
+
+    Args:
+        source: A run's folder, for its newest checkpoint; or one of its checkpoints.
+        conditions: Episodes, seed and rows.
+        num_threads: Threads that step the bodies; they change no result.
+        device: Where the agent's tensors live.
+        reuse: Return what is there if it was taken from the same checkpoint under the same
+            conditions by the same engines.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UsageError: There is no run here.
+        CheckpointError: There is no undamaged checkpoint.
+    """
+    run, checkpoint = locate(Path(source))
+    config = run.read_config()
+    record = describe(config, checkpoint, conditions)
+    earlier = read_record(run.path)
+    if reuse and earlier is not None and _without_episodes(earlier) == record:
+        return earlier
+    tree, metadata = load_tree(checkpoint)
+    model = restore(config, tree, None, device)
+    env = make_evaluation_env(
+        config, num_envs=conditions.num_envs, seed=conditions.seed, num_threads=num_threads
+    )
+    try:
+        for kind in ("deterministic", "exploring"):
+            result = evaluate(
+                model,
+                env,
+                conditions.episodes,
+                deterministic=kind == "deterministic",
+                seed=conditions.seed,
+            )
+            record[kind] = {**result._asdict()}
+    finally:
+        env.close()
+    record["env_steps"] = metadata["env_steps"]
+    write_whole(run.path / RECORD, json.dumps(record, indent=1) + "\n")
+    return record
+
+
+def describe(config: DictConfig, checkpoint: Path, conditions: Conditions) -> dict[str, Any]:
+    """Return all that an evaluation depends on, as evaluation.json tells it."""
+    engines = versions()
+    engines.pop("commit", None)
+    return {
+        "format": FORMAT,
+        "env": config.env.id,
+        "env_kwargs": OmegaConf.to_container(config.env.kwargs),
+        "challenge": None,
+        "checkpoint": checkpoint.name,
+        "checkpoint_sha256": _digest(checkpoint / DIGESTS),
+        **conditions._asdict(),
+        "versions": engines,
+    }
+
+
+def read_record(run: Path) -> dict[str, Any] | None:
+    """Return what evaluation.json holds; None if it is not there or not readable as such."""
+    try:
+        record = json.loads((run / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and record.get("format") == FORMAT else None
+
+
+def _digest(sums: Path) -> str:
+    """Return the digest of a checkpoint's digests, which changes with its content."""
+    try:
+        return hashlib.sha256(sums.read_bytes()).hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"{sums.parent} is not a whole checkpoint: use another") from error
+
+
+def _without_episodes(record: dict[str, Any]) -> dict[str, Any]:
+    results = ("deterministic", "exploring", "env_steps")
+    return {key: value for key, value in record.items() if key not in results}
+
+
+def _unused_env(config: DictConfig) -> VecEnv:
+    return make_env(OmegaConf.merge(config, {"num_threads": 1}))  # type: ignore[arg-type]
