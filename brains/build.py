@@ -1,22 +1,15 @@
 """Builds brains: every size flows from the body's spaces through here."""
 
-import difflib
-import importlib
-import inspect
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from gymnasium import spaces
 from torch import nn
 
 from brains.brain import Brain
+from brains.factory import factory_from_config
 from brains.recurrent import RecurrentModule
 from brains.senses import Senses
-
-TRUSTED_PREFIXES = ("brains.",)
-"""Modules whose objects a brain's description may name; a loaded file runs nothing else."""
-
 
 def action_size_of(action_space: spaces.Space) -> int:
     """Return how many numbers describe an action.
@@ -79,7 +72,7 @@ def brain_from_config(
     observation_space: spaces.Space,
     action_space: spaces.Space,
     *,
-    trusted: Sequence[str] = TRUSTED_PREFIXES,
+    trusted: Sequence[str] = ("brains.",),
 ) -> Brain:
     """Build a brain from its plain description, as it stands in a run's `config.yaml`.
 
@@ -92,40 +85,4 @@ def brain_from_config(
     Raises:
         ValueError: If a target is not trusted or unknown, or does not take one of its keys.
     """
-    factory = _factory(config, trusted)
-    return factory(observation_space, action_space)
-
-
-def _factory(node: Any, trusted: Sequence[str]) -> Any:
-    """Turn a described object into a partial, and leave plain values as they are."""
-    if not isinstance(node, Mapping):
-        return node
-    values = {key: _factory(value, trusted) for key, value in node.items()}
-    target = values.pop("_target_", None)
-    values.pop("_partial_", None)  # every part is completed by its builder
-    if target is None:
-        return values
-    found = _find(str(target), trusted)
-    accepted = set(inspect.signature(found).parameters)
-    for key in values:
-        if key not in accepted:
-            nearest = difflib.get_close_matches(key, accepted, n=1)
-            hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-            raise ValueError(f"{target} takes no {key!r}{hint}")
-    return partial(found, **values)
-
-
-def _find(target: str, trusted: Sequence[str]) -> Callable[..., Any]:
-    if not target.startswith(tuple(trusted)):
-        raise ValueError(
-            f"_target_ {target!r} is not trusted; names must begin with one of {list(trusted)}"
-        )
-    module_name, _, name = target.rpartition(".")
-    try:
-        found = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"_target_ {target!r} does not exist: {error}") from error
-    # An imported name would open a trusted module's own imports (os, torch.load, ...).
-    if not getattr(found, "__module__", "").startswith(tuple(trusted)) or not callable(found):
-        raise ValueError(f"_target_ {target!r} is not defined in a trusted module")
-    return found
+    return factory_from_config(config, trusted=trusted)(observation_space, action_space)

@@ -47,6 +47,12 @@ def tree_leaves(tree: object) -> list[Tensor]:
     return [leaf for branch in cast(Iterable[object], tree) for leaf in tree_leaves(branch)]
 
 
+def tree_like(template: Tree, leaves: Iterable[Tensor]) -> Tree:
+    """Return the leaves, in `tree_leaves` order, in the structure of a template."""
+    remaining = iter(leaves)
+    return tree_map(lambda _: next(remaining), template)
+
+
 def detach(state: Tree) -> Tree:
     """Cut the gradient: the boundary of truncated backpropagation through time."""
     return tree_map(torch.Tensor.detach, state)

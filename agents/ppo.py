@@ -1,0 +1,331 @@
+"""Proximal policy optimisation over the state of any brain."""
+
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.buffers import RolloutBuffer
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.utils import obs_as_tensor, safe_mean
+from stable_baselines3.common.vec_env import VecEnv
+from torch import Tensor
+
+from agents.agent_file import load_agent, save_agent
+from agents.errors import NonFiniteError
+from agents.learning_rate import KLAdaptiveRate, LearningRate, as_learning_rate
+from agents.losses import approximate_kl, clipped_surrogate, explained_variance
+from agents.policy import BrainPolicy, BrainSource
+from agents.reward_scaling import RewardScaler
+from agents.rollout import Minibatch, Rollout
+from agents.training_state import load_agent_state, read_agent_state
+from brains import Brain, reset_where, tree_map
+
+DEFAULT_RATE = KLAdaptiveRate(
+    initial=7e-4, minimum=1e-4, maximum=1e-3, kl_low=0.02, kl_high=0.045, factor=1.5, anneal=True
+)
+
+
+class BrainPPO(OnPolicyAlgorithm):
+    """PPO with truncated backpropagation through time over nested brain state.
+
+    An SB3 algorithm: callbacks, `predict`, `evaluate_policy` and loggers work as usual. A rollout
+    keeps the brain's state at segment starts and replays segments from there.
+
+    Args:
+        brain: The brain, its description (a mapping), or a factory of two spaces.
+        env: Environment or SB3 vectorised environment to learn in; may be None to predict only.
+        seed: Seed of weights, exploration, minibatches and environment.
+        device: Where tensors live.
+        learning_rate: A schedule, or a plain number for a constant rate.
+        n_steps: Steps of each row per update.
+        segment_length: Steps over which gradients flow; divides `n_steps`.
+        n_epochs: Passes over a rollout.
+        n_minibatches: Gradient steps per pass.
+        gamma: Discount per step.
+        gae_lambda: Weight of long against short advantage estimates.
+        clip_range: How far the probability ratio may move before its gradient stops.
+        value_coefficient: Weight of the value loss.
+        entropy_coefficient: Weight of the entropy bonus.
+        max_grad_norm: Gradients are scaled down to at most this norm.
+        verbose: SB3's; 1 prints its tables.
+        stats_window_size: Episodes over which returns are averaged.
+
+    Source: Schulman et al. 2017, arXiv:1707.06347; stored-state replay, Kapturowski et al. 2019,
+        openreview.net/forum?id=r1lyTjAqYX.
+    """
+
+    policy: BrainPolicy
+
+    def __init__(
+        self,
+        brain: BrainSource,
+        env: Any,
+        *,
+        seed: int | None = 0,
+        device: str | torch.device = "cpu",
+        learning_rate: LearningRate | float = DEFAULT_RATE,
+        n_steps: int = 32,
+        segment_length: int = 16,
+        n_epochs: int = 8,
+        n_minibatches: int = 4,
+        gamma: float = 0.99,
+        gae_lambda: float = 0.95,
+        clip_range: float = 0.2,
+        value_coefficient: float = 0.5,
+        entropy_coefficient: float = 0.0,
+        max_grad_norm: float = 0.5,
+        verbose: int = 0,
+        stats_window_size: int = 100,
+        _setup: bool = True,
+    ) -> None:
+        self.rate = as_learning_rate(learning_rate)
+        self.segment_length = segment_length
+        self.n_epochs, self.n_minibatches = n_epochs, n_minibatches
+        self.clip_range = clip_range
+        self.brain_source = brain
+        self.wall_seconds = 0.0
+        self.updates = 0
+        self.metrics: dict[str, float | None] = {}
+        super().__init__(
+            BrainPolicy,
+            env,
+            learning_rate=self.rate.rate(1.0),
+            n_steps=n_steps,
+            gamma=gamma,
+            gae_lambda=gae_lambda,
+            ent_coef=entropy_coefficient,
+            vf_coef=value_coefficient,
+            max_grad_norm=max_grad_norm,
+            use_sde=False,
+            sde_sample_freq=-1,
+            policy_kwargs={"brain": brain},
+            verbose=verbose,
+            seed=seed,
+            device=device,
+            stats_window_size=stats_window_size,
+            _init_setup_model=_setup,
+        )
+
+    @property
+    def brain(self) -> Brain:
+        """The brain that acts and learns."""
+        return self.policy.brain
+
+    def _setup_model(self) -> None:
+        self._setup_lr_schedule()
+        self.set_random_seed(self.seed)
+        self.policy = BrainPolicy(
+            self.observation_space, self.action_space, self.lr_schedule, **self.policy_kwargs
+        ).to(self.device)
+        self.generator = torch.Generator().manual_seed(torch.initial_seed())
+        self.reward_scaler = RewardScaler(self.n_envs, gamma=self.gamma)
+        self.brain_state = self.brain.initial_state(self.n_envs)
+        self.rollout = Rollout(
+            self.n_steps,
+            self.n_envs,
+            self.segment_length,
+            senses_size=self.brain.senses.output_size,
+            action_size=self._stored_action_size(),
+            device=self.device,
+        )
+        self.rollout_buffer = None  # type: ignore[assignment]  # SB3's would hold no state
+
+    def _stored_action_size(self) -> int:
+        shape = self.action_space.shape
+        return int(np.prod(shape)) if shape else 1
+
+    def collect_rollouts(
+        self,
+        env: VecEnv,
+        callback: BaseCallback,
+        rollout_buffer: RolloutBuffer,
+        n_rollout_steps: int,
+    ) -> bool:
+        """Live through one rollout; False if a callback asked to stop."""
+        del rollout_buffer
+        self._started = time.perf_counter()
+        self.policy.set_training_mode(False)
+        self.rollout.clear()
+        self._activity: dict[str, list[Tensor]] = defaultdict(list)
+        callback.on_rollout_start()
+        self._started = time.perf_counter()  # what callbacks do there is not learning
+        for _ in range(n_rollout_steps):
+            if not self._live_one_step(env, callback):
+                return False
+        with torch.no_grad():
+            self.rollout.finish(
+                self._value_of(self._last_obs, self._restarted(self.brain_state)),
+                torch.as_tensor(self._last_episode_starts, device=self.device),
+                gamma=self.gamma,
+                gae_lambda=self.gae_lambda,
+            )
+        callback.on_rollout_end()
+        return True
+
+    @torch.no_grad()
+    def _live_one_step(self, env: VecEnv, callback: BaseCallback) -> bool:
+        observation = obs_as_tensor(self._last_obs, self.device)  # type: ignore[arg-type]
+        self.brain.senses.update(observation)
+        senses = self.brain.senses(observation)
+        starts = torch.as_tensor(self._last_episode_starts, device=self.device)
+        before = self._restarted(self.brain_state)
+        output, self.brain_state = self.brain.step(senses, before)
+        action = self.policy.distribution.sample(output, self.generator)
+        log_prob = self.policy.distribution.log_prob(output, action)
+        self.rollout.add(before, senses, starts, output, action, log_prob)
+
+        body_action = self.policy.distribution.to_body(action)
+        new_obs, rewards, dones, infos = env.step(body_action)
+        self.num_timesteps += env.num_envs
+        callback.update_locals(locals())
+        if not callback.on_step():
+            return False
+        self._update_info_buffer(infos, dones)
+        scaled = self.reward_scaler(rewards, dones)
+        scaled = scaled + self.gamma * self._value_beyond_time_limit(infos, dones)
+        self.rollout.add_reward(torch.as_tensor(scaled, device=self.device))
+        self._last_obs = new_obs  # type: ignore[assignment]
+        self._last_episode_starts = dones
+        if self.rollout.filled % self.segment_length == 0:
+            for name, value in self.brain.activity(self.brain_state).items():
+                self._activity[name].append(value)
+        return True
+
+    def _restarted(self, state: Any) -> Any:
+        """Return the memory with rows restarted whose next observation begins an episode."""
+        if not np.any(self._last_episode_starts):
+            return state
+        starts = torch.as_tensor(self._last_episode_starts, device=self.device)
+        return reset_where(starts, self.brain.initial_state(self.n_envs), state)
+
+    def _value_of(self, observation: Any, state: Any) -> Tensor:
+        senses = self.brain.senses(obs_as_tensor(observation, self.device))
+        return self.brain.step(senses, state)[0].value
+
+    def _value_beyond_time_limit(self, infos: list[dict[str, Any]], dones: np.ndarray) -> np.ndarray:
+        """Return the value of the last observation where only the clock ended an episode, [B].
+
+        Source: Pardo et al. 2018, arXiv:1712.00378.
+        """
+        values = np.zeros(self.n_envs)
+        rows = [row for row in np.flatnonzero(dones) if infos[row].get("TimeLimit.truncated")]
+        if rows:
+            last = [infos[row]["terminal_observation"] for row in rows]
+            stacked: Any = (
+                {name: np.stack([one[name] for one in last]) for name in last[0]}
+                if isinstance(last[0], dict)
+                else np.stack(last)
+            )
+            state = tree_map(lambda leaf: leaf[rows], self.brain_state)
+            values[rows] = self._value_of(stacked, state).cpu().numpy()
+        return values
+
+    def train(self) -> None:
+        """Update the brain on the rollout."""
+        self.policy.set_training_mode(True)
+        rate = self.rate.rate(self._current_progress_remaining)
+        self.policy.set_learning_rate(rate)
+        history: dict[str, list[float]] = defaultdict(list)
+        for _ in range(self.n_epochs):
+            kl: list[float] = []
+            for minibatch in self.rollout.minibatches(self.n_minibatches, self.generator):
+                for name, value in self._gradient_step(minibatch).items():
+                    history[name].append(value)
+                kl.append(history["kl"][-1])
+        final_kl = float(np.mean(kl))
+        self.rate.observe(final_kl)
+        self.updates += 1
+        self._n_updates += self.n_epochs
+        self._record({**{k: float(np.mean(v)) for k, v in history.items()}, "kl": final_kl}, rate)
+
+    def _gradient_step(self, batch: Minibatch) -> dict[str, float]:
+        output, _ = self.brain.unroll(batch.senses, batch.episode_start, batch.state)
+        distribution = self.policy.distribution
+        log_ratio = distribution.log_prob(output, batch.actions) - batch.log_probs
+        advantages = batch.advantages
+        advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+        policy_loss = clipped_surrogate(log_ratio, advantages, self.clip_range)
+        value_loss = torch.nn.functional.mse_loss(output.value, batch.returns)
+        entropy = distribution.entropy(output).mean()
+        loss = policy_loss + self.vf_coef * value_loss - self.ent_coef * entropy
+        self.policy.optimizer.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.brain.parameters(), self.max_grad_norm)
+        measured = {"policy_loss": policy_loss, "value_loss": value_loss, "entropy": entropy}
+        measured["gradient_norm"] = norm
+        self._require_finite(measured)
+        self.policy.optimizer.step()
+        with torch.no_grad():
+            measured["kl"] = approximate_kl(log_ratio)
+            clipped = (log_ratio.exp() - 1.0).abs() > self.clip_range
+            measured["clip_fraction"] = clipped.float().mean()
+        return {name: float(value) for name, value in measured.items()}
+
+    def _require_finite(self, measured: dict[str, Tensor]) -> None:
+        for name, value in measured.items():
+            if not torch.isfinite(value):
+                raise NonFiniteError(
+                    f"{name.replace('_', ' ')} became {float(value)} in update "
+                    f"{self.updates + 1}, at {self.num_timesteps:,} steps: lower the learning rate "
+                    "or max_grad_norm, and resume from the last checkpoint"
+                )
+
+    def _record(self, averages: dict[str, float], rate: float) -> None:
+        """Keep what this update measured, for `progress_row` and SB3's logger."""
+        seconds = time.perf_counter() - self._started
+        self.wall_seconds += seconds
+        activity = {k: float(torch.stack(v).mean()) for k, v in self._activity.items()}
+        episodes = self.ep_info_buffer or []
+        self.metrics = {
+            "env_steps": self.num_timesteps,
+            "wall_seconds": self.wall_seconds,
+            "steps_per_second": self.n_steps * self.n_envs / seconds,
+            "episode_return_mean": safe_mean([e["r"] for e in episodes]) if episodes else None,
+            "episode_length_mean": safe_mean([e["l"] for e in episodes]) if episodes else None,
+            "learning_rate": rate,
+            **averages,
+            **activity,
+            "action_std": float(self.brain.log_std.exp().mean()),
+            "explained_variance": explained_variance(self.rollout.values, self.rollout.returns),
+        }
+        for name, value in self.metrics.items():
+            if value is not None and name != "env_steps":
+                self.logger.record(f"train/{name}", value)
+
+    def progress_row(self) -> dict[str, float | None]:
+        """Return what the last update measured, by column of `progress.csv`."""
+        blank = dict.fromkeys(("prediction_error", "firing_rate", "dopamine"))
+        return {**blank, "synaptic_ops_per_action": None, **self.metrics}
+
+    def training_state(self) -> dict[str, Any]:
+        """Return everything that decides the future, the environment's included.
+
+        Valid between updates only, where callbacks are told `on_rollout_start`.
+        """
+        return read_agent_state(self)
+
+    def load_training_state(self, tree: dict[str, Any]) -> None:
+        """Go on exactly where `training_state` was read."""
+        load_agent_state(self, tree)
+
+    def save(self, path: str | Path, *_: Any, **__: Any) -> None:  # type: ignore[override]
+        """Write the agent, without its environment, to a directory that holds no code."""
+        save_agent(self, Path(path))
+
+    @classmethod
+    def load(  # type: ignore[override]
+        cls, path: str | Path, env: Any = None, *, brain: BrainSource | None = None, **changes: Any
+    ) -> "BrainPPO":
+        """Read an agent written by `save`.
+
+        Args:
+            path: The directory.
+            env: Environment to go on learning in; None to predict only.
+            brain: Needed if the saved agent was given a ready brain instead of a description.
+            **changes: Constructor arguments that replace the saved ones.
+        """
+        return load_agent(cls, Path(path), env, brain, changes)

@@ -1,0 +1,62 @@
+"""Rewards in units of the spread of their own discounted sum."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class RewardScaler:
+    """Divides rewards by the running standard deviation of the discounted return.
+
+        R <- gamma R + r        r_scaled = clip(r / sqrt(var(R) + epsilon), -clip, clip)
+
+    The sign and the zero of rewards stay what they are: only the unit changes.
+
+    Args:
+        num_envs: Rows.
+        gamma: Discount per step.
+        clip: Largest magnitude of a scaled reward.
+
+    Source: implementation detail of PPO, Engstrom et al. 2020, arXiv:2005.12729.
+    """
+
+    def __init__(self, num_envs: int, *, gamma: float, clip: float = 10.0) -> None:
+        self.gamma = gamma
+        self.clip = clip
+        self.running = np.zeros(num_envs)
+        self.mean, self.variance, self.count = 0.0, 1.0, 1e-4
+
+    def __call__(
+        self, rewards: NDArray[np.floating[Any]], ended: NDArray[np.bool_]
+    ) -> NDArray[np.floating[Any]]:
+        """Update the statistics and return scaled rewards.
+
+        Args:
+            rewards: Rewards of one step, [B].
+            ended: True where the step ended an episode, [B].
+        """
+        self.running = self.running * self.gamma + rewards
+        self._update(self.running)
+        self.running[ended] = 0.0
+        return np.clip(rewards / np.sqrt(self.variance + 1e-8), -self.clip, self.clip)
+
+    def _update(self, batch: NDArray[np.floating[Any]]) -> None:
+        mean, variance, size = float(batch.mean()), float(batch.var()), len(batch)
+        total = self.count + size
+        shift = mean - self.mean
+        spread = self.variance * self.count + variance * size
+        spread += shift**2 * self.count * size / total
+        self.mean += shift * size / total
+        self.variance, self.count = spread / total, total
+
+    def training_state(self) -> dict[str, Any]:
+        """Return everything that decides the future."""
+        moments = {"mean": self.mean, "variance": self.variance, "count": self.count}
+        return {"running": self.running.copy(), **moments}
+
+    def load_training_state(self, tree: dict[str, Any]) -> None:
+        """Go on from `training_state`."""
+        self.running = np.array(tree["running"])
+        self.mean, self.variance = tree["mean"], tree["variance"]
+        self.count = tree["count"]
