@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, cast
 
 import imageio
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from agents.evaluation import Actor, seeded_exploration
 from analysis.stage import Frame, Stage
 from envs import RenderingError
 
@@ -26,20 +26,6 @@ SIDE_MULTIPLE = 16
 """Codecs work in blocks of this many pixels; other sides would be rescaled."""
 MOST_FRAMES_PER_SECOND = 50.0
 SPEED_SECONDS = 0.5
-
-
-class Actor(Protocol):
-    """What is filmed: anything with SB3's `predict`."""
-
-    def predict(
-        self,
-        observation: Any,
-        state: Any = None,
-        episode_start: Any = None,
-        deterministic: bool = False,
-    ) -> tuple[NDArray[Any], Any]:
-        """Return actions and the next state."""
-        ...
 
 
 class Film(NamedTuple):
@@ -114,9 +100,8 @@ def film(
     with (
         open_view(env, width, height, env.control_period * stride) as view,
         writing(Path(path), frames_per_second) as append,
-        torch.random.fork_rng(),
+        seeded_exploration(model, seed),
     ):
-        torch.manual_seed(seed)
         steps = play(model, env, view, episodes, seed, deterministic, returns)
         for step, (moment, starts) in enumerate(steps):
             if most_steps is not None and step >= most_steps:
