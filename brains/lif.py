@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from brains.surrogate import surrogate_spike
 
 THRESHOLD = 1.0  # the unit in which potential and current are measured
+NORM_EPSILON = 1e-5  # keeps the norm of a current that is the same everywhere finite
 
 
 class LIFState(NamedTuple):
@@ -75,7 +76,7 @@ def lif_step(
     if parameters.norm_weight is not None:
         size = current.shape[-1:]
         current = nn.functional.layer_norm(
-            current, size, parameters.norm_weight, parameters.norm_bias
+            current, size, parameters.norm_weight, parameters.norm_bias, NORM_EPSILON
         )
     potential = parameters.membrane_decay * state.potential + current - THRESHOLD * state.spikes
     adaptation = state.adaptation

@@ -2,7 +2,8 @@
 
 Autograd records about ten small operations per spiking step and walks them one by one. Here the
 loop keeps only what depends on the step before; gradients of weights, norms and decays are taken
-after it, in one operation over the whole segment.
+after it, in one operation over the whole segment. Where a C compiler is at hand, brains/kernels
+does the same several times faster.
 """
 
 from typing import Any, NamedTuple
@@ -11,10 +12,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from brains.lif import THRESHOLD, LIFParameters, LIFState
+from brains.kernels.lif import CompiledLIFSequence, compiled_kernel_runs
+from brains.lif import NORM_EPSILON, THRESHOLD, LIFParameters, LIFState, lif_step
 from brains.surrogate import fast_sigmoid_slope
-
-NORM_EPSILON = 1e-5  # torch's own, so that a sequence equals its steps
 
 
 class _Trace(NamedTuple):
@@ -51,10 +51,37 @@ def lif_sequence(
     Returns:
         The readout after each control step, [T, B, N], and the memory after the segment.
     """
-    readout, *final = _LIFSequence.apply(  # type: ignore[no-untyped-call]
+    compiled = compiled_kernel_runs(drive, state, parameters)
+    sequence = CompiledLIFSequence if compiled else _LIFSequence
+    readout, *final = sequence.apply(  # type: ignore[no-untyped-call]
         drive, episode_start, slope, substeps, *state, *parameters
     )
     return readout, LIFState(*final)
+
+
+def lif_control_step(
+    drive: Tensor, state: LIFState, parameters: LIFParameters, *, slope: float, substeps: int
+) -> LIFState:
+    """Run `lif_step` over one control step; the numbers are those of a segment of this step alone.
+
+    Args:
+        drive: Current from outside, held over the substeps, [B, N].
+        state: Memory before the control step; left as it was.
+        parameters: Synapses, decays and norms of the population.
+        slope: Sharpness of the surrogate gradient.
+        substeps: Spiking steps per control step.
+
+    Returns:
+        Memory after the control step.
+    """
+    if compiled_kernel_runs(drive, state, parameters):
+        _, *final = CompiledLIFSequence.apply(  # type: ignore[no-untyped-call]
+            drive.unsqueeze(0), None, slope, substeps, *state, *parameters
+        )
+        return LIFState(*final)
+    for _ in range(substeps):
+        state = lif_step(drive, state, parameters, slope=slope)
+    return state
 
 
 class _LIFSequence(torch.autograd.Function):
@@ -71,17 +98,11 @@ class _LIFSequence(torch.autograd.Function):
         parameters = LIFParameters(*tensors[len(LIFState._fields) :])
         keep = (~episode_start).to(drive.dtype).unsqueeze(-1)
         restarts = episode_start.any(dim=1).tolist()
-        trace = _run(drive, keep, restarts, initial, parameters, substeps)
+        trace, final = _run(drive, keep, restarts, initial, parameters, substeps)
         ctx.save_for_backward(keep, *initial, *trace, *parameters)
         ctx.restarts, ctx.slope, ctx.substeps = restarts, slope, substeps
         ends = trace.readout[substeps - 1 :: substeps]
-        return (
-            ends.clone(),
-            trace.potential[-1].clone(),
-            trace.spikes[-1].clone(),
-            trace.adaptation[-1].clone(),
-            trace.readout[-1].clone(),
-        )
+        return (ends.clone(), *(leaf.clone() for leaf in final))
 
     @staticmethod
     @once_differentiable
@@ -105,8 +126,8 @@ def _run(
     state: LIFState,
     parameters: LIFParameters,
     substeps: int,
-) -> _Trace:
-    """Advance step by step without autograd and keep the trace."""
+) -> tuple[_Trace, LIFState]:
+    """Advance step by step without autograd; return the trace and the memory after it."""
     weight = parameters.recurrent_weight.t()
     size = drive.shape[-1:]
     steps = drive.shape[0] * substeps
@@ -144,7 +165,7 @@ def _run(
             threshold = adaptation * parameters.adaptation_strength + THRESHOLD
         spikes = torch.gt(potential, threshold, out=trace.spikes[step])
         readout = torch.lerp(spikes, readout, parameters.readout_decay, out=trace.readout[step])
-    return trace
+    return trace, LIFState(potential, spikes, adaptation, readout)
 
 
 class _Adjoint:

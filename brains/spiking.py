@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from brains.lif import LIFParameters, LIFState, lif_step
-from brains.lif_sequence import lif_sequence
+from brains.lif import LIFParameters, LIFState
+from brains.lif_sequence import lif_control_step, lif_sequence
 from brains.recurrent import RecurrentModule
 
 
@@ -102,10 +102,13 @@ class SpikingController(RecurrentModule[LIFState]):
 
     def forward(self, inputs: Tensor, state: LIFState) -> tuple[Tensor, LIFState]:
         """Advance one control step; the output is the readout, [B, N]."""
-        drive = self.input(inputs)
-        parameters = self.parameters_of_step()
-        for _ in range(self.substeps):
-            state = lif_step(drive, state, parameters, slope=self.surrogate_slope)
+        state = lif_control_step(
+            self.input(inputs),
+            state,
+            self.parameters_of_step(),
+            slope=self.surrogate_slope,
+            substeps=self.substeps,
+        )
         return state.readout, state
 
     def unroll(
