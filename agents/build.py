@@ -76,6 +76,7 @@ def build_agent(config: DictConfig, env: VecEnv) -> Learner:
     """
     options: Any = OmegaConf.to_container(config.agent, resolve=True)
     brain: Any = OmegaConf.to_container(config.brain, resolve=True)
+    brain.pop("learning", None)  # told to the learner, by interpolation
     try:
         parts = {name: build_part(option) for name, option in options.items()}
         learner = factory_from_config(parts, trusted=TRUSTED)

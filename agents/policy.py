@@ -52,7 +52,7 @@ class BrainPolicy(BasePolicy):
         del use_sde
         self.brain = obtain_brain(brain, observation_space, action_space)
         self.distribution = distribution_of(action_space)
-        self.optimizer = torch.optim.Adam(self._parameter_groups(), lr=lr_schedule(1), eps=1e-5)
+        self.optimizer = torch.optim.Adam(self._parameter_groups(), lr=lr_schedule(1), eps=1e-5, fused=True)
         # Its own generator, so that looking at an agent never changes its training.
         self.generator = torch.Generator().manual_seed(torch.initial_seed())
 
@@ -103,7 +103,8 @@ class BrainPolicy(BasePolicy):
         Returns:
             The actions in the body's units, and the memory to hand to the next call.
         """
-        self.set_training_mode(False)
+        if self.training:
+            self.set_training_mode(False)
         tensors, vectorised = self.obs_to_tensor(observation)
         senses = self.brain.senses(tensors)
         initial = self.brain.initial_state(len(senses))

@@ -263,7 +263,7 @@ class BrainPPO(OnPolicyAlgorithm):
             measured["kl"] = approximate_kl(log_ratio)
             clipped = (log_ratio.exp() - 1.0).abs() > self.clip_range
             measured["clip_fraction"] = clipped.float().mean()
-        return {name: float(value) for name, value in measured.items()}
+        return {name: float(value.detach()) for name, value in measured.items()}
 
     def _require_finite(self, measured: dict[str, Tensor]) -> None:
         for name, value in measured.items():
@@ -289,7 +289,7 @@ class BrainPPO(OnPolicyAlgorithm):
             "learning_rate": rate,
             **averages,
             **activity,
-            "action_std": float(self.brain.log_std.exp().mean()),
+            "action_std": float(self.brain.log_std.detach().exp().mean()),
             "explained_variance": explained_variance(self.rollout.values, self.rollout.returns),
         }
         for name, value in self.metrics.items():
