@@ -1,5 +1,6 @@
 """The engine: rows of one body, stepped together on a thread pool by `mujoco.batch`."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,8 +35,9 @@ class Engine:
         max_episode_steps: Time limit, control steps; None for no limit.
 
     Attributes:
-        observation: What the rows sense now, [N, D]. Like all arrays here it is written in place.
-        reward, terminated, truncated: Results of the last step, [N].
+        observation: What the rows sense now, [N, D].
+        reward, terminated, truncated: Results of the last step, [N]. These four are replaced, never
+            written into, by the next step or reset.
         elapsed: Control steps since each row's episode started, [N].
         generators: One random generator per row.
     """
@@ -57,9 +59,10 @@ class Engine:
         self.name = name
         self.num_envs = num_envs
         self.max_episode_steps = max_episode_steps
+        self._limit = max_episode_steps or np.iinfo(np.int64).max
         self.batch = Batch(task.model, num_envs, min(num_threads, num_envs))
         task.bind(self.batch)
-        self.observation = np.zeros((num_envs, *task.observation_space.shape))
+        self.observation = task.observe()
         self.reward = np.zeros(num_envs)
         self.terminated = np.zeros(num_envs, bool)
         self.truncated = np.zeros(num_envs, bool)
@@ -67,7 +70,6 @@ class Engine:
         self.generators: list[np.random.Generator] = []
         self._default_row = self.batch.state[0].copy()
         self._ctrl = self.batch.bind("ctrl")
-        self._bad = self.batch.warning[:, _BAD_WARNINGS, 1]
 
     def seed(self, seeds: Sequence[int | None]) -> None:
         """Give each row a generator; a row whose seed is None keeps its own if it has one."""
@@ -80,12 +82,11 @@ class Engine:
     def reset(self, rows: np.ndarray) -> None:
         """Start an episode in `rows`, [n] sorted indices; leave every other row as it was."""
         self.batch.state[rows] = self._default_row
-        for row in rows.tolist():
-            self.task.start_row(row, self.generators[row])
+        self.task.start(rows, [self.generators[row] for row in rows.tolist()])
         if self.task.observes_derived_fields:
             self.batch.forward(rows)
         self.elapsed[rows] = 0
-        self.task.observe(self.observation)
+        self.observation = self.task.observe()
 
     def step(self, actions: np.ndarray, rows: np.ndarray | None = None) -> None:
         """Advance by one control step and judge it.
@@ -102,34 +103,37 @@ class Engine:
             raise ValueError(
                 f"{self.name}: actions must have shape {self._ctrl.shape}, got {actions.shape}"
             )
-        if not np.isfinite(actions).all():
-            self._refuse_actions(actions)
+        if not math.isfinite(np.vdot(actions, actions)):  # cheaper than to look at each
+            self._refuse_bad_actions(actions)
         task = self.task
         self._ctrl[...] = actions
         task.before_step()
         try:
-            self.batch.step(rows, nstep=task.frame_skip)
+            self.batch.step(rows, task.frame_skip)
         except SimulationError as error:
             raise self._physics_error(int(error.ids[0]), f"could not be stepped: {error}") from None
-        if self._bad.any():
-            self._report_bad_rows()
-        task.observe(self.observation)
-        task.evaluate(actions, self.reward, self.terminated)
+        if np.count_nonzero(self.batch.warning):
+            self._refuse_bad_rows()
+        self.observation = task.observe()
+        self.reward, self.terminated = task.evaluate(actions)
         self.elapsed += 1
-        if self.max_episode_steps is not None:
-            np.greater_equal(self.elapsed, self.max_episode_steps, out=self.truncated)
+        self.truncated = self.elapsed >= self._limit
 
-    def _refuse_actions(self, actions: np.ndarray) -> None:
-        row = int(np.flatnonzero(~np.isfinite(actions).all(axis=1))[0])
-        raise self._physics_error(row, f"was given an action that is not finite: {actions[row]}")
+    def _refuse_bad_actions(self, actions: np.ndarray) -> None:
+        bad = np.flatnonzero(~np.isfinite(actions).all(axis=1))
+        if bad.size:
+            values = actions[bad[0]].tolist()
+            raise self._physics_error(int(bad[0]), f"was given a non-finite action {values}")
 
-    def _report_bad_rows(self) -> None:
-        row, quantity = (int(index) for index in np.argwhere(self._bad)[0])
-        raise self._physics_error(row, f"became non-finite in {_BAD_QUANTITIES[quantity]}")
+    def _refuse_bad_rows(self) -> None:
+        bad = np.argwhere(self.batch.warning[:, _BAD_WARNINGS, 1])
+        if bad.size:
+            row, quantity = bad[0].tolist()
+            raise self._physics_error(row, f"became non-finite in {_BAD_QUANTITIES[quantity]}")
 
     def _physics_error(self, row: int, what: str) -> PhysicsError:
         step = int(self.elapsed[row]) + 1
-        return PhysicsError(f"{self.name}: row {row} {what}, at step {step} of its episode")
+        return PhysicsError(f"{self.name}: row {row} {what}, at its step {step}")
 
     def training_state(self) -> dict[str, Any]:
         """Return everything that decides the future of the rows, copied."""
@@ -156,7 +160,7 @@ class Engine:
         self.batch.state[...] = rows
         self.batch.warning[...] = 0
         self.elapsed[...] = np.asarray(tree["elapsed"])
-        self.observation[...] = np.asarray(tree["observation"])
+        self.observation = np.array(tree["observation"], float)
         self.generators = [generator_from_state(state) for state in tree["generators"]]
         for name, array in self.task.memory().items():
             array[...] = np.asarray(tree["task"][name])

@@ -42,9 +42,8 @@ class EngineVecEnv(VecEnv):
             "render_fps": round(1 / task.control_period),
         }
         self._stagger_next_reset = stagger
-        self._cut_short = np.zeros(self.num_envs, bool)
+        self._rows_cut_short: set[int] = set()
         self._episode_return = np.zeros(self.num_envs)
-        self._episode_length = np.zeros(self.num_envs, np.int64)
         self._started = time.perf_counter()
         self._renderer: FrameRenderer | None = None
         self._actions = np.zeros((self.num_envs, *task.action_space.shape), np.float32)
@@ -63,12 +62,11 @@ class EngineVecEnv(VecEnv):
         self._reset_options()
         self.engine.reset(np.arange(self.num_envs))
         self._episode_return[:] = 0.0
-        self._episode_length[:] = 0
-        self._cut_short[:] = False
+        self._rows_cut_short.clear()
         if self._stagger_next_reset:
             limit = self.engine.max_episode_steps or 0
             self.engine.elapsed[:] = np.arange(self.num_envs) * limit // self.num_envs
-            self._cut_short[:] = self.engine.elapsed > 0
+            self._rows_cut_short = set(np.flatnonzero(self.engine.elapsed).tolist())
             self._stagger_next_reset = False
         self.reset_infos = [{} for _ in range(self.num_envs)]
         return self.last_observation()
@@ -82,33 +80,34 @@ class EngineVecEnv(VecEnv):
         engine = self.engine
         engine.step(self._actions)
         self._episode_return += engine.reward
-        self._episode_length += 1
-        rewards, dones = engine.reward.copy(), engine.terminated | engine.truncated
+        dones = engine.terminated | engine.truncated
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
-        if dones.any():
-            rows = np.flatnonzero(dones)
-            for row in rows.tolist():
-                infos[row] = self._ending(row)
-            self._cut_short[rows] = False
-            self._episode_return[rows] = 0.0
-            self._episode_length[rows] = 0
-            engine.reset(rows)
-        return engine.observation.copy(), rewards, dones, infos
+        if np.count_nonzero(dones):
+            self._end_episodes(dones.nonzero()[0], infos)
+        return engine.observation.copy(), engine.reward.copy(), dones, infos
 
-    def _ending(self, row: int) -> dict[str, Any]:
-        """Tell how the episode of a row ended."""
+    def _end_episodes(self, rows: np.ndarray, infos: list[dict[str, Any]]) -> None:
+        """Tell how the episodes of `rows` ended, and start the next ones."""
         engine = self.engine
-        info: dict[str, Any] = {
-            "terminal_observation": engine.observation[row].copy(),
-            "TimeLimit.truncated": bool(engine.truncated[row] and not engine.terminated[row]),
-        }
-        if not self._cut_short[row]:
-            info["episode"] = {
-                "r": round(float(self._episode_return[row]), 6),
-                "l": int(self._episode_length[row]),
-                "t": round(time.perf_counter() - self._started, 6),
-            }
-        return info
+        now = round(time.perf_counter() - self._started, 6)
+        endings = zip(
+            rows.tolist(),
+            engine.observation[rows],
+            (~engine.terminated[rows]).tolist(),  # what has ended otherwise was truncated
+            self._episode_return[rows].tolist(),
+            engine.elapsed[rows].tolist(),
+            strict=True,
+        )
+        for row, observation, by_time_limit, episode_return, length in endings:
+            info = infos[row]
+            info["terminal_observation"] = observation
+            info["TimeLimit.truncated"] = by_time_limit
+            if row in self._rows_cut_short:
+                self._rows_cut_short.remove(row)
+            else:
+                info["episode"] = {"r": round(episode_return, 6), "l": length, "t": now}
+        self._episode_return[rows] = 0.0
+        engine.reset(rows)
 
     def last_observation(self) -> np.ndarray:
         """Return what every row senses now, [N, D]."""
@@ -119,8 +118,7 @@ class EngineVecEnv(VecEnv):
         return {
             "engine": self.engine.training_state(),
             "episode_return": self._episode_return.copy(),
-            "episode_length": self._episode_length.copy(),
-            "cut_short": self._cut_short.copy(),
+            "rows_cut_short": sorted(self._rows_cut_short),
             "stagger_next_reset": self._stagger_next_reset,
             "seeds": list(self._seeds),
         }
@@ -129,8 +127,7 @@ class EngineVecEnv(VecEnv):
         """Continue from `training_state` bit for bit, without a reset."""
         self.engine.load_training_state(tree["engine"])
         self._episode_return[:] = np.asarray(tree["episode_return"])
-        self._episode_length[:] = np.asarray(tree["episode_length"])
-        self._cut_short[:] = np.asarray(tree["cut_short"])
+        self._rows_cut_short = set(tree["rows_cut_short"])
         self._stagger_next_reset = bool(tree["stagger_next_reset"])
         self._seeds = list(tree["seeds"])
 

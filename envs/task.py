@@ -1,7 +1,7 @@
 """The contract between a task and the engine that steps it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,6 +24,9 @@ class Task(ABC):
         control_period: Length of a control step, s.
         observation_space: Of one row.
         action_space: Of one row.
+        motion: Positions and velocities side by side as MuJoCo keeps them, a view [N, nq + nv].
+        qpos, qvel: Views of each, [N, nq] and [N, nv].
+        still_going: The `terminated` of tasks that never end, all false, [N].
         camera: Default view: fields of a `mujoco.MjvCamera`.
         observes_derived_fields: Whether `observe` reads fields that MuJoCo computes (body
             positions, forces), not qpos and qvel alone; they are then computed at resets too.
@@ -42,32 +45,42 @@ class Task(ABC):
 
     def bind(self, batch: Batch) -> None:
         """Take the views of the batch that this task reads and writes."""
+        first = mujoco.mj_stateSize(self.model, mujoco.mjtState.mjSTATE_TIME)
+        self.motion = batch.state[:, first : first + self.model.nq + self.model.nv]
         self.qpos = batch.bind("qpos")
         self.qvel = batch.bind("qvel")
+        self.still_going = np.zeros(batch.nsim, bool)
 
     @abstractmethod
-    def start_row(self, row: int, generator: np.random.Generator) -> None:
-        """Write the start of an episode into a row that holds the model's defaults."""
+    def start(self, rows: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
+        """Write the start of an episode into rows that hold the model's defaults.
+
+        Args:
+            rows: Their indices, [n].
+            generators: The random generator of each of these rows.
+        """
 
     def before_step(self) -> None:  # noqa: B027 - most tasks compare with nothing
         """Remember what `evaluate` compares with after the step."""
 
     @abstractmethod
-    def observe(self, observation: np.ndarray) -> None:
-        """Write what every row senses into `observation`, [N, D]."""
+    def observe(self) -> np.ndarray:
+        """Return what every row senses now, a new array [N, D]."""
 
     @abstractmethod
-    def evaluate(self, actions: np.ndarray, reward: np.ndarray, terminated: np.ndarray) -> None:
-        """Judge the step just made: write `reward` and `terminated`, [N].
+    def evaluate(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Judge the step just made.
 
         Args:
             actions: What the rows did, [N, A].
-            reward: Written, [N].
-            terminated: Written by tasks that can end, all false otherwise, [N].
+
+        Returns:
+            Reward, a new array [N], and whether the task ended the episode, [N]: `still_going`
+            where it never does.
         """
 
     def step_info(self) -> dict[str, np.ndarray]:
-        """Return the terms of the last step's reward and its positions, each a new [N] array."""
+        """Return the terms of the last step's reward and where it led, each a new [N] array."""
         return {}
 
     def reset_info(self) -> dict[str, np.ndarray]:
@@ -90,3 +103,9 @@ def load_model(path: Path) -> mujoco.MjModel:
         return mujoco.MjModel.from_xml_path(str(path))
     finally:
         mujoco.set_mju_user_warning(None)
+
+
+def clip(values: np.ndarray, largest: float) -> None:
+    """Clip to [-largest, largest] in place, at a fifth of the price of `np.clip`."""
+    np.maximum(values, -largest, out=values)
+    np.minimum(values, largest, out=values)

@@ -147,9 +147,9 @@ class MujocoVectorEnv(VectorEnv):
         """Advance the rows that are not about to start again; the others earn nothing."""
         engine = self.engine
         engine.step(actions, np.flatnonzero(~resetting))
-        engine.reward[resetting] = 0.0
-        engine.terminated[resetting] = False
-        engine.truncated[resetting] = False
+        engine.reward = np.where(resetting, 0.0, engine.reward)
+        engine.terminated = engine.terminated & ~resetting
+        engine.truncated = engine.truncated & ~resetting
 
     def _tell_endings(self, infos: Infos, ended: np.ndarray) -> None:
         """Put the last observations and infos of episodes that ended where Gymnasium puts them."""

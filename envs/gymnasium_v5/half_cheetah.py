@@ -1,5 +1,6 @@
 """HalfCheetah-v5: run forward on two legs in a plane."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -40,27 +41,28 @@ class HalfCheetah(Task):
         self._ctrl_cost_weight = ctrl_cost_weight
         self._noise = reset_noise_scale
 
-    def start_row(self, row: int, generator: np.random.Generator) -> None:
+    def start(self, rows: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Draw positions uniformly and velocities normally around the rest pose."""
-        self.qpos[row] += generator.uniform(-self._noise, self._noise, self.model.nq)
-        self.qvel[row] += self._noise * generator.standard_normal(self.model.nv)
+        noise, nq, nv = self._noise, self.model.nq, self.model.nv
+        self.motion[rows] += [
+            np.concatenate((draw.uniform(-noise, noise, nq), noise * draw.standard_normal(nv)))
+            for draw in generators
+        ]
 
     def before_step(self) -> None:
         """Remember the horizontal positions."""
         self._x_before = self.qpos[:, 0].copy()
 
-    def observe(self, observation: np.ndarray) -> None:
-        """Write joint positions and velocities."""
-        positions = self.model.nq - self._first
-        observation[:, :positions] = self.qpos[:, self._first :]
-        observation[:, positions:] = self.qvel
+    def observe(self) -> np.ndarray:
+        """Return joint positions and velocities."""
+        return self.motion[:, self._first :].copy()
 
-    def evaluate(self, actions: np.ndarray, reward: np.ndarray, terminated: np.ndarray) -> None:
+    def evaluate(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Reward the way made and charge the actions."""
         self._x_velocity = (self.qpos[:, 0] - self._x_before) / self.control_period
         self._forward_reward = self._forward_reward_weight * self._x_velocity
         self._ctrl_cost = self._ctrl_cost_weight * np.square(actions).sum(axis=1)
-        np.subtract(self._forward_reward, self._ctrl_cost, out=reward)
+        return self._forward_reward - self._ctrl_cost, self.still_going
 
     def step_info(self) -> dict[str, np.ndarray]:
         """Return position, velocity and the two terms of the reward."""

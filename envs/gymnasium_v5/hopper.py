@@ -1,11 +1,14 @@
 """Hopper-v5: hop forward on one leg in a plane."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from envs.gymnasium_v5.model import v5_model
-from envs.task import Task
+from envs.task import Task, clip
+
+_LARGEST_SENSED_VELOCITY = 10.0  # m/s, rad/s
 
 
 class Hopper(Task):
@@ -55,42 +58,42 @@ class Hopper(Task):
         self._healthy_angle_range = healthy_angle_range
         self._noise = reset_noise_scale
 
-    def start_row(self, row: int, generator: np.random.Generator) -> None:
+    def start(self, rows: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Draw positions and velocities uniformly around the rest pose."""
-        self.qpos[row] += generator.uniform(-self._noise, self._noise, self.model.nq)
-        self.qvel[row] += generator.uniform(-self._noise, self._noise, self.model.nv)
+        noise, size = self._noise, self.motion.shape[1]
+        self.motion[rows] += [draw.uniform(-noise, noise, size) for draw in generators]
 
     def before_step(self) -> None:
         """Remember the horizontal positions."""
         self._x_before = self.qpos[:, 0].copy()
 
-    def observe(self, observation: np.ndarray) -> None:
-        """Write joint positions and clipped velocities."""
-        positions = self.model.nq - self._first
-        observation[:, :positions] = self.qpos[:, self._first :]
-        np.clip(self.qvel, -10, 10, out=observation[:, positions:])
+    def observe(self) -> np.ndarray:
+        """Return joint positions and clipped velocities."""
+        observation = self.motion[:, self._first :].copy()
+        clip(observation[:, self.model.nq - self._first :], _LARGEST_SENSED_VELOCITY)
+        return observation
 
-    def evaluate(self, actions: np.ndarray, reward: np.ndarray, terminated: np.ndarray) -> None:
+    def evaluate(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Reward the way made and health, charge the actions, end where unhealthy."""
         healthy = self._healthy()
         self._x_velocity = (self.qpos[:, 0] - self._x_before) / self.control_period
         self._forward_reward = self._forward_reward_weight * self._x_velocity
         self._survive_reward = healthy * self._healthy_reward
         self._ctrl_cost = self._ctrl_cost_weight * np.square(actions).sum(axis=1)
-        np.add(self._forward_reward, self._survive_reward, out=reward)
-        reward -= self._ctrl_cost
-        if self._terminate_when_unhealthy:
-            np.logical_not(healthy, out=terminated)
+        reward = self._forward_reward + self._survive_reward - self._ctrl_cost
+        return reward, ~healthy if self._terminate_when_unhealthy else self.still_going
 
     def _healthy(self) -> np.ndarray:
         """Tell which rows are inside all healthy ranges, [N]."""
+        state, (state_min, state_max) = self.motion[:, 2:], self._healthy_state_range
+        in_range = ((state_min < state) & (state < state_max)).all(axis=1)
+        return in_range & self._upright()
+
+    def _upright(self) -> np.ndarray:
+        """Tell which rows are inside the healthy ranges of height and pitch, [N]."""
         (z_min, z_max), (angle_min, angle_max) = self._healthy_z_range, self._healthy_angle_range
         z, angle = self.qpos[:, 1], self.qpos[:, 2]
-        healthy = (z_min < z) & (z < z_max) & (angle_min < angle) & (angle < angle_max)
-        state_min, state_max = self._healthy_state_range
-        for state in (self.qpos[:, 2:], self.qvel):
-            healthy &= ((state_min < state) & (state < state_max)).all(axis=1)
-        return healthy
+        return (z_min < z) & (z < z_max) & (angle_min < angle) & (angle < angle_max)
 
     def step_info(self) -> dict[str, np.ndarray]:
         """Return positions, velocity and the three terms of the reward."""

@@ -1,14 +1,15 @@
 """InvertedDoublePendulum-v5: balance two poles, one on the other, on a cart."""
 
-import math
+from collections.abc import Sequence
 from itertools import repeat
+from math import pow
 from typing import ClassVar
 
 import numpy as np
 from mujoco.batch import Batch
 
 from envs.gymnasium_v5.model import v5_model
-from envs.task import Task
+from envs.task import Task, clip
 
 _LOWEST_TIP = 1.0  # m
 _TARGET_HEIGHT = 2.0  # m
@@ -47,32 +48,41 @@ class InvertedDoublePendulum(Task):
         self._tip = batch.bind("site_xpos")[:, 0]
         self._rail_force = batch.bind("qfrc_constraint")[:, :1]
 
-    def start_row(self, row: int, generator: np.random.Generator) -> None:
+    def start(self, rows: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Draw positions uniformly and velocities normally around rest."""
-        self.qpos[row] += generator.uniform(-self._noise, self._noise, self.model.nq)
-        self.qvel[row] += generator.standard_normal(self.model.nv) * self._noise
+        noise, nq, nv = self._noise, self.model.nq, self.model.nv
+        self.motion[rows] += [
+            np.concatenate((draw.uniform(-noise, noise, nq), draw.standard_normal(nv) * noise))
+            for draw in generators
+        ]
 
-    def observe(self, observation: np.ndarray) -> None:
-        """Write the cart, sines and cosines of the angles, velocities and the rail's force."""
-        angles = self.qpos[:, 1:]
+    def observe(self) -> np.ndarray:
+        """Return the cart, sines and cosines of the angles, velocities and the rail's force."""
+        observation = np.empty((len(self.qpos), 9))
         observation[:, :1] = self.qpos[:, :1]
+        angles = self.qpos[:, 1:]
         np.sin(angles, out=observation[:, 1:3])
         np.cos(angles, out=observation[:, 3:5])
-        np.clip(self.qvel, -_LARGEST_SENSED, _LARGEST_SENSED, out=observation[:, 5:8])
-        np.clip(self._rail_force, -_LARGEST_SENSED, _LARGEST_SENSED, out=observation[:, 8:])
+        observation[:, 5:8] = self.qvel
+        observation[:, 8:] = self._rail_force
+        clip(observation[:, 5:], _LARGEST_SENSED)
+        return observation
 
-    def evaluate(self, actions: np.ndarray, reward: np.ndarray, terminated: np.ndarray) -> None:
-        """Reward height and rest; end where the tip is low."""
+    def evaluate(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Reward height and rest; end where the tip is low.
+
+        Gymnasium squares one scalar at a time, by the C library's `pow`, which differs from a
+        product in the last bit about once in a thousand times.
+        """
         x, y = self._tip[:, 0], self._tip[:, 2]
-        np.less_equal(y, _LOWEST_TIP, out=terminated)
-        squares = _scalar_squares(
-            np.stack((x, y - _TARGET_HEIGHT, self.qvel[:, 1], self.qvel[:, 2]))
-        )
-        self._distance_penalty = 0.01 * squares[0] + squares[1]
-        self._velocity_penalty = 1e-3 * squares[2] + 5e-3 * squares[3]
+        terminated = y <= _LOWEST_TIP
         self._alive_bonus = self._healthy_reward * ~terminated
-        np.subtract(self._alive_bonus, self._distance_penalty, out=reward)
-        reward -= self._velocity_penalty
+        measures = np.stack((x, y - _TARGET_HEIGHT, self.qvel[:, 1], self.qvel[:, 2]))
+        squares = np.fromiter(map(pow, measures.ravel().tolist(), repeat(2.0)), float)
+        x_squared, y_squared, lower_squared, upper_squared = squares.reshape(measures.shape)
+        self._distance_penalty = 0.01 * x_squared + y_squared
+        self._velocity_penalty = 1e-3 * lower_squared + 5e-3 * upper_squared
+        return self._alive_bonus - self._distance_penalty - self._velocity_penalty, terminated
 
     def step_info(self) -> dict[str, np.ndarray]:
         """Return the three terms of the reward."""
@@ -81,13 +91,3 @@ class InvertedDoublePendulum(Task):
             "distance_penalty": -self._distance_penalty,
             "velocity_penalty": -self._velocity_penalty,
         }
-
-
-def _scalar_squares(values: np.ndarray) -> np.ndarray:
-    """Square as Gymnasium does it, one scalar at a time.
-
-    `scalar**2` is the C library's `pow`, which differs from a product in the last bit about once
-    in a thousand times.
-    """
-    squares = map(math.pow, values.ravel().tolist(), repeat(2.0))
-    return np.fromiter(squares, float, values.size).reshape(values.shape)

@@ -1,5 +1,6 @@
 """InvertedPendulum-v5: balance a pole on a cart."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -32,22 +33,21 @@ class InvertedPendulum(Task):
         super().__init__(model, frame_skip=frame_skip, observation_size=4)
         self._noise = reset_noise_scale
 
-    def start_row(self, row: int, generator: np.random.Generator) -> None:
-        """Draw positions and velocities uniformly around rest."""
-        self.qpos[row] += generator.uniform(-self._noise, self._noise, self.model.nq)
-        self.qvel[row] += generator.uniform(-self._noise, self._noise, self.model.nv)
+    def start(self, rows: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
+        """Draw positions and velocities uniformly around the rest pose."""
+        noise, size = self._noise, self.motion.shape[1]
+        self.motion[rows] += [draw.uniform(-noise, noise, size) for draw in generators]
 
-    def observe(self, observation: np.ndarray) -> None:
-        """Write positions and velocities of cart and pole."""
-        observation[:, :2] = self.qpos
-        observation[:, 2:] = self.qvel
+    def observe(self) -> np.ndarray:
+        """Return positions and velocities of cart and pole."""
+        return self.motion.copy()
 
-    def evaluate(self, actions: np.ndarray, reward: np.ndarray, terminated: np.ndarray) -> None:
+    def evaluate(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """End where the pole leans too far, and reward every other row."""
-        np.greater(np.abs(self.qpos[:, 1]), _LARGEST_ANGLE, out=terminated)
-        np.logical_not(terminated, out=reward)
-        self._survive_reward = reward.astype(np.int64)
+        terminated = np.abs(self.qpos[:, 1]) > _LARGEST_ANGLE
+        self._survive_reward = (~terminated).astype(float)
+        return self._survive_reward, terminated
 
     def step_info(self) -> dict[str, np.ndarray]:
         """Return the reward for surviving."""
-        return {"reward_survive": self._survive_reward}
+        return {"reward_survive": self._survive_reward.astype(np.int64)}

@@ -1,5 +1,6 @@
 """Pusher-v5: push a cylinder to a goal with a seven-joint arm."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -57,36 +58,34 @@ class Pusher(Task):
         self._cylinder = positions[:, self.model.body("object").id]
         self._goal = positions[:, self.model.body("goal").id]
 
-    def start_row(self, row: int, generator: np.random.Generator) -> None:
+    def start(self, rows: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Put the arm at rest and draw a place for the cylinder away from the goal."""
-        while True:
-            x = generator.uniform(-0.3, 0.0, 1)
-            y = generator.uniform(-0.2, 0.2, 1)
-            place = np.concatenate((x, y))
-            if np.linalg.norm(place) > _SMALLEST_START_DISTANCE:
-                break
-        qvel = generator.uniform(-_START_VELOCITY, _START_VELOCITY, self.model.nv)
-        qvel[-4:] = 0.0
-        self.qpos[row, -4:-2] = place
-        self.qpos[row, -2:] = 0.0
-        self.qvel[row] = qvel
+        for row, generator in zip(rows.tolist(), generators, strict=True):
+            place = _place(generator)
+            while np.linalg.norm(place) <= _SMALLEST_START_DISTANCE:
+                place = _place(generator)
+            velocity = generator.uniform(-_START_VELOCITY, _START_VELOCITY, self.model.nv)
+            self.qpos[row, -4:-2] = place
+            self.qpos[row, -2:] = 0.0
+            self.qvel[row, :-4] = velocity[:-4]
 
-    def observe(self, observation: np.ndarray) -> None:
-        """Write the arm's angles and velocities, and where tip, cylinder and goal are."""
+    def observe(self) -> np.ndarray:
+        """Return the arm's angles and velocities, and where tip, cylinder and goal are."""
+        observation = np.empty((len(self.qpos), 23))
         observation[:, :7] = self.qpos[:, :_ARM_JOINTS]
         observation[:, 7:14] = self.qvel[:, :_ARM_JOINTS]
         observation[:, 14:17] = self._tip
         observation[:, 17:20] = self._cylinder
         observation[:, 20:] = self._goal
+        return observation
 
-    def evaluate(self, actions: np.ndarray, reward: np.ndarray, terminated: np.ndarray) -> None:
+    def evaluate(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Charge both distances and the actions."""
         reach, push = self._cylinder - self._tip, self._cylinder - self._goal
         self._reward_near = -np.sqrt(np.vecdot(reach, reach)) * self._reward_near_weight
         self._reward_dist = -np.sqrt(np.vecdot(push, push)) * self._reward_dist_weight
         self._reward_ctrl = -np.square(actions).sum(axis=1) * self._reward_control_weight
-        np.add(self._reward_dist, self._reward_ctrl, out=reward)
-        reward += self._reward_near
+        return self._reward_dist + self._reward_ctrl + self._reward_near, self.still_going
 
     def step_info(self) -> dict[str, np.ndarray]:
         """Return the three terms of the reward."""
@@ -95,3 +94,8 @@ class Pusher(Task):
             "reward_ctrl": self._reward_ctrl,
             "reward_near": self._reward_near,
         }
+
+
+def _place(generator: np.random.Generator) -> np.ndarray:
+    """Draw where the cylinder might start, relative to the goal, [2]."""
+    return np.concatenate((generator.uniform(-0.3, 0.0, 1), generator.uniform(-0.2, 0.2, 1)))

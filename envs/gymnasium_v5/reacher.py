@@ -1,5 +1,6 @@
 """Reacher-v5: bring the fingertip of a two-joint arm to a target."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -46,34 +47,34 @@ class Reacher(Task):
         self._fingertip = positions[:, self.model.body("fingertip").id]
         self._target = positions[:, self.model.body("target").id]
 
-    def start_row(self, row: int, generator: np.random.Generator) -> None:
+    def start(self, rows: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Draw the arm near its rest pose and a target within a circle."""
-        qpos = generator.uniform(-_START_ANGLE, _START_ANGLE, self.model.nq)
-        qpos += self.model.qpos0
-        goal = generator.uniform(-_TARGET_RADIUS, _TARGET_RADIUS, 2)
-        while np.linalg.norm(goal) >= _TARGET_RADIUS:
+        for row, generator in zip(rows.tolist(), generators, strict=True):
+            angles = generator.uniform(-_START_ANGLE, _START_ANGLE, self.model.nq)
             goal = generator.uniform(-_TARGET_RADIUS, _TARGET_RADIUS, 2)
-        qpos[-2:] = goal
-        qvel = generator.uniform(-_START_VELOCITY, _START_VELOCITY, self.model.nv)
-        qvel[-2:] = 0.0
-        self.qpos[row] = qpos
-        self.qvel[row] = qvel
+            while np.linalg.norm(goal) >= _TARGET_RADIUS:
+                goal = generator.uniform(-_TARGET_RADIUS, _TARGET_RADIUS, 2)
+            velocity = generator.uniform(-_START_VELOCITY, _START_VELOCITY, self.model.nv)
+            self.qpos[row] += angles
+            self.qpos[row, -2:] = goal
+            self.qvel[row, :-2] = velocity[:-2]
 
-    def observe(self, observation: np.ndarray) -> None:
-        """Write the arm's angles and velocities, the target, and the way to it."""
+    def observe(self) -> np.ndarray:
+        """Return the arm's angles and velocities, the target, and the way to it."""
         angles = self.qpos[:, :2]
+        observation = np.empty((len(angles), 10))
         np.cos(angles, out=observation[:, :2])
         np.sin(angles, out=observation[:, 2:4])
-        observation[:, 4:6] = self.qpos[:, 2:]
-        observation[:, 6:8] = self.qvel[:, :2]
+        observation[:, 4:8] = self.motion[:, 2:6]  # the target's place, then the arm's velocities
         np.subtract(self._fingertip[:, :2], self._target[:, :2], out=observation[:, 8:])
+        return observation
 
-    def evaluate(self, actions: np.ndarray, reward: np.ndarray, terminated: np.ndarray) -> None:
+    def evaluate(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Charge distance and actions."""
         way = self._fingertip - self._target
         self._reward_dist = -np.sqrt(np.vecdot(way, way)) * self._reward_dist_weight
         self._reward_ctrl = -np.square(actions).sum(axis=1) * self._reward_control_weight
-        np.add(self._reward_dist, self._reward_ctrl, out=reward)
+        return self._reward_dist + self._reward_ctrl, self.still_going
 
     def step_info(self) -> dict[str, np.ndarray]:
         """Return the two terms of the reward."""

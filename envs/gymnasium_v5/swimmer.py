@@ -1,5 +1,6 @@
 """Swimmer-v5: swim forward with two joints in a plane of viscous water."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -40,27 +41,25 @@ class Swimmer(Task):
         self._ctrl_cost_weight = ctrl_cost_weight
         self._noise = reset_noise_scale
 
-    def start_row(self, row: int, generator: np.random.Generator) -> None:
+    def start(self, rows: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Draw positions and velocities uniformly around the rest pose."""
-        self.qpos[row] += generator.uniform(-self._noise, self._noise, self.model.nq)
-        self.qvel[row] += generator.uniform(-self._noise, self._noise, self.model.nv)
+        noise, size = self._noise, self.motion.shape[1]
+        self.motion[rows] += [draw.uniform(-noise, noise, size) for draw in generators]
 
     def before_step(self) -> None:
         """Remember the positions in the plane."""
         self._xy_before = self.qpos[:, :2].copy()
 
-    def observe(self, observation: np.ndarray) -> None:
-        """Write joint positions and velocities."""
-        positions = self.model.nq - self._first
-        observation[:, :positions] = self.qpos[:, self._first :]
-        observation[:, positions:] = self.qvel
+    def observe(self) -> np.ndarray:
+        """Return joint positions and velocities."""
+        return self.motion[:, self._first :].copy()
 
-    def evaluate(self, actions: np.ndarray, reward: np.ndarray, terminated: np.ndarray) -> None:
+    def evaluate(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Reward the way made and charge the actions."""
         self._xy_velocity = (self.qpos[:, :2] - self._xy_before) / self.control_period
         self._forward_reward = self._forward_reward_weight * self._xy_velocity[:, 0]
         self._ctrl_cost = self._ctrl_cost_weight * np.square(actions).sum(axis=1)
-        np.subtract(self._forward_reward, self._ctrl_cost, out=reward)
+        return self._forward_reward - self._ctrl_cost, self.still_going
 
     def step_info(self) -> dict[str, np.ndarray]:
         """Return positions, velocities and the two terms of the reward."""

@@ -50,6 +50,4 @@ class Walker2d(Hopper):
 
     def _healthy(self) -> np.ndarray:
         """Tell which rows are inside the healthy ranges of height and pitch, [N]."""
-        (z_min, z_max), (angle_min, angle_max) = self._healthy_z_range, self._healthy_angle_range
-        z, angle = self.qpos[:, 1], self.qpos[:, 2]
-        return (z_min < z) & (z < z_max) & (angle_min < angle) & (angle < angle_max)
+        return self._upright()

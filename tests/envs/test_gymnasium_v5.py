@@ -1,7 +1,6 @@
 """The native v5 tasks equal Gymnasium's own, bit for bit."""
 
 import gymnasium
-import mujoco
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
@@ -19,7 +18,7 @@ TASKS = [
     "Walker2d-v5",
 ]
 
-# Every constructor option that changes what a task observes, rewards or ends, away from its default.
+# Every option that changes what a task observes, rewards or ends, away from its default.
 OPTIONS = [
     ("HalfCheetah-v5", {"forward_reward_weight": 0.7, "ctrl_cost_weight": 0.3}),
     ("HalfCheetah-v5", {"reset_noise_scale": 0.3, "frame_skip": 3}),
@@ -79,7 +78,9 @@ def play(ours, theirs, *, seed, steps):
     for _ in range(steps):
         actions = theirs.action_space.sample()
         mine, others = ours.step(actions), theirs.step(actions)
-        for name, a, b in zip(("observation", "reward", "terminated", "truncated", "info"), mine, others, strict=True):
+        for name, a, b in zip(
+            ("observation", "reward", "terminated", "truncated", "info"), mine, others, strict=True
+        ):
             assert_same(a, b, name)
         ended = others[2] | others[3]
         endings += ended.sum()
