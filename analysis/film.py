@@ -4,8 +4,6 @@ A film looks at a body of its own, seeded separately; training never notices it.
 name when it is finished.
 """
 
-import os
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,17 +11,22 @@ from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-import imageio
 import numpy as np
 from numpy.typing import NDArray
+from omegaconf import OmegaConf
 from PIL import Image, ImageDraw, ImageFont
 
-from agents.evaluation import Actor, seeded_exploration
+from agents.evaluation import (
+    Actor,
+    load_agent,
+    locate,
+    make_evaluation_env,
+    seeded_exploration,
+)
+from analysis.encoding import require_encodable, writing
+from analysis.runs import brain_name
 from analysis.stage import Frame, Stage
-from envs import RenderingError
 
-SIDE_MULTIPLE = 16
-"""Codecs work in blocks of this many pixels; other sides would be rescaled."""
 MOST_FRAMES_PER_SECOND = 50.0
 SPEED_SECONDS = 0.5
 
@@ -86,10 +89,7 @@ def film(
         RenderingError: Nothing can be drawn or encoded here; the message tells what mends it.
         ValueError: The size cannot be encoded, or the environment has more than one row.
     """
-    for name, side in (("width", width), ("height", height)):
-        if side < SIDE_MULTIPLE or side % SIDE_MULTIPLE:
-            nearest = max(1, round(side / SIDE_MULTIPLE)) * SIDE_MULTIPLE
-            raise ValueError(f"{name} must be a multiple of 16, got {side}: take {nearest}")
+    require_encodable(width, height)
     if env.num_envs != 1:
         raise ValueError(f"a film needs an environment of one row, got {env.num_envs}")
     stride = max(1, ceil(1 / (env.control_period * MOST_FRAMES_PER_SECOND)))
@@ -110,6 +110,34 @@ def film(
                 append(caption.write(view.draw(), moment))
                 frames += 1
     return Film(Path(path), frames, frames_per_second, returns)
+
+
+def film_run(source: str | Path, *, seed: int, device: str = "cpu", **options: Any) -> Film:
+    """Film the brain that a run trained, into videos/ of its folder.
+
+    Args:
+        source: A run's folder, for its newest checkpoint; or one of its checkpoints.
+        seed: Of the body.
+        device: Where the agent's tensors live.
+        **options: Further arguments of `film`.
+
+    Raises:
+        RenderingError: Nothing can be drawn or encoded here; the message tells what mends it.
+        UsageError: There is no run here.
+        CheckpointError: There is no undamaged checkpoint.
+    """
+    run, checkpoint = locate(Path(source))
+    config = run.read_config()
+    model, _ = load_agent(checkpoint, device=device)
+    env = make_evaluation_env(config, num_envs=1, seed=seed)
+    name = brain_name(cast(Any, OmegaConf.to_container(config)))
+    steps = int(checkpoint.name.rpartition("_")[2])
+    title = f"{config.env.id}   {name}, trained for {steps:,} steps"
+    path = run.path / "videos" / f"{checkpoint.name}.mp4"
+    try:
+        return film(model, env, path, seed=seed, **{"title": title, **options})
+    finally:
+        env.close()
 
 
 def play(
@@ -208,44 +236,6 @@ def open_view(env: Any, width: int, height: int, frame_period: float) -> Iterato
         yield View(lambda: stage.draw(engine.batch.state[0]), stage, frame_period)
     finally:
         stage.close()
-
-
-@contextmanager
-def writing(path: Path, frames_per_second: float) -> Iterator[Callable[[Frame], None]]:
-    """Open an mp4 file for frames; it appears under its name only when it is finished.
-
-    Raises:
-        RenderingError: There is no encoder, or it failed; the message tells what mends it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(
-        prefix=f".{path.stem}.", suffix=".unfinished.mp4", dir=path.parent
-    )
-    os.close(descriptor)
-    aside = Path(name)
-    try:
-        with imageio.get_writer(
-            aside,
-            format="FFMPEG",  # pyright: ignore[reportArgumentType]  # a name is a format
-            mode="I",
-            fps=frames_per_second,
-            codec="libx264",
-            pixelformat="yuv420p",
-            macro_block_size=SIDE_MULTIPLE,
-            ffmpeg_log_level="error",
-            output_params=["-preset", "veryfast", "-crf", "20", "-movflags", "+faststart"],
-        ) as writer:
-            yield cast(Any, writer).append_data
-        aside.chmod(0o644)
-        aside.replace(path)
-    except (OSError, RuntimeError, ImportError) as error:
-        if isinstance(error, RenderingError):
-            raise
-        reason = " ".join(str(error).split())[:200]
-        message = f"{path} could not be encoded ({reason}): try pip install imageio-ffmpeg"
-        raise RenderingError(message) from error
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 class Caption:

@@ -169,7 +169,7 @@ def _read_run(folder: Path, notes: list[str]) -> Run:
     return Run(
         name=folder.name,
         env=_body(config),
-        brain=_brain(config),
+        brain=brain_name(config),
         seed=int(config["seed"]),
         env_steps=env_steps,
         steps_per_second=float(np.median(rates)) if rates.size else float("nan"),
@@ -201,7 +201,7 @@ def _body(config: Mapping[str, Any]) -> str:
     return f"{config['env']['id']} ({told})" if told else str(config["env"]["id"])
 
 
-def _brain(config: Mapping[str, Any]) -> str:
+def brain_name(config: Mapping[str, Any]) -> str:
     """Return a run's short name: its brain, its agent, or both."""
     choices = config.get("choices") or {}
     agent = choices.get("agent") or _class_name(config["agent"])

@@ -102,8 +102,9 @@ def test_a_film_that_fails_halfway_leaves_no_file_and_keeps_the_one_before_it(
         return Shaker.predict(agent, observation, **_)
 
     agent.predict = fail
-    with pytest.raises(type(failure)):
+    with pytest.raises(type(failure)) as caught:
         film(agent, cheetah, path, seconds=1.0, **SMALL)
+    assert caught.value is failure
     assert [file.name for file in tmp_path.iterdir()] == ["film.mp4"]
     assert path.read_bytes() == b"the film of yesterday"
 

@@ -1,0 +1,88 @@
+"""The encoder: frames to an mp4 file that appears under its name when it is whole."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import imageio
+
+from analysis.stage import Frame
+from envs import RenderingError
+
+SIDE_MULTIPLE = 16
+"""Codecs work in blocks of this many pixels; other sides would be rescaled."""
+
+
+def require_encodable(width: int, height: int) -> None:
+    """Raise a ValueError that names the nearest size if frames of this one would be rescaled."""
+    for name, side in (("width", width), ("height", height)):
+        if side < SIDE_MULTIPLE or side % SIDE_MULTIPLE:
+            nearest = max(1, round(side / SIDE_MULTIPLE)) * SIDE_MULTIPLE
+            raise ValueError(f"{name} must be a multiple of 16, got {side}: take {nearest}")
+
+
+@contextmanager
+def writing(path: Path, frames_per_second: float) -> Iterator[Callable[[Frame], None]]:
+    """Open an mp4 file for frames; whatever fails meanwhile, no unfinished file is left.
+
+    Args:
+        path: The file; one that is already there stays until the new one is finished.
+        frames_per_second: Its pace.
+
+    Yields:
+        What appends a frame.
+
+    Raises:
+        RenderingError: There is no encoder, or it failed; the message tells what mends it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(
+        prefix=f".{path.stem}.", suffix=".unfinished.mp4", dir=path.parent
+    )
+    os.close(descriptor)
+    aside = Path(name)
+    try:
+        with _explained(path):
+            writer = _open_encoder(aside, frames_per_second)
+
+        def append(frame: Frame) -> None:
+            with _explained(path):
+                writer.append_data(frame)
+
+        try:
+            yield append
+        finally:
+            with _explained(path):
+                writer.close()
+        aside.chmod(0o644)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _open_encoder(path: Path, frames_per_second: float) -> Any:
+    return imageio.get_writer(
+        path,
+        format=cast(Any, "FFMPEG"),
+        mode="I",
+        fps=frames_per_second,
+        codec="libx264",
+        pixelformat="yuv420p",
+        macro_block_size=SIDE_MULTIPLE,
+        ffmpeg_log_level="error",
+        output_params=["-preset", "veryfast", "-crf", "20", "-movflags", "+faststart"],
+    )
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what the encoder raises into one line."""
+    try:
+        yield
+    except (OSError, RuntimeError, ImportError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        message = f"{path} could not be encoded ({reason}): is there room on the disk, and ffmpeg"
+        raise RenderingError(f"{message} (pip install imageio-ffmpeg)?") from error
