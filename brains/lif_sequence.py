@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from brains.kernels.lif import CompiledLIFSequence, compiled_kernel_runs
+from brains.kernels.lif import CompiledLIFSequence, compiled_control_step, compiled_kernel_runs
 from brains.lif import NORM_EPSILON, THRESHOLD, LIFParameters, LIFState, lif_step
 from brains.surrogate import fast_sigmoid_slope
 
@@ -75,10 +75,7 @@ def lif_control_step(
         Memory after the control step.
     """
     if compiled_kernel_runs(drive, state, parameters):
-        _, *final = CompiledLIFSequence.apply(  # type: ignore[no-untyped-call]
-            drive.unsqueeze(0), None, slope, substeps, *state, *parameters
-        )
-        return LIFState(*final)
+        return compiled_control_step(drive, state, parameters, slope=slope, substeps=substeps)
     for _ in range(substeps):
         state = lif_step(drive, state, parameters, slope=slope)
     return state

@@ -11,6 +11,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+HERE = Path(__file__).parent
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-O3", "-std=gnu11", "-ffp-contract=fast", "-fno-math-errno", "-fPIC", "-shared")
 THIS_PROCESSOR = (("-march=native",), ("-mcpu=native",), ())  # the first one that compiles
@@ -45,25 +46,27 @@ def _processor() -> str:
     return "\n".join(sorted({line for line in lines if line.startswith(kinds)}))
 
 
-def _key(source: bytes, compiler: list[str]) -> str:
-    """Return a name under which only an equal compilation is kept."""
+def _key(name: str, compiler: list[str]) -> str:
+    """Return a file name under which only an equal compilation is kept."""
     path = os.path.realpath(shutil.which(compiler[0]) or compiler[0])
     stat = os.stat(path)
     parts = [*compiler, path, stat.st_size, stat.st_mtime_ns, *FLAGS, platform.system()]
     parts += [platform.machine(), _processor()]
-    digest = hashlib.sha256(source)
-    digest.update("\0".join(map(str, parts)).encode())
-    return digest.hexdigest()[:24]
+    digest = hashlib.sha256("\0".join(map(str, parts)).encode())
+    for source in sorted(HERE.glob(f"{name}*.[ch]")):
+        digest.update(source.read_bytes())
+    return f"{name}-{digest.hexdigest()[:24]}.so"
 
 
-def _compile(source: Path, compiler: list[str], target: Path) -> None:
+def _compile(name: str, compiler: list[str], target: Path) -> None:
     """Compile beside the target, then rename: other processes see all of it or nothing."""
-    handle, name = tempfile.mkstemp(dir=target.parent, suffix=".tmp")
+    sources = [str(source) for source in sorted(HERE.glob(f"{name}*.c"))]
+    handle, path = tempfile.mkstemp(dir=target.parent, suffix=".tmp")
     os.close(handle)
-    unfinished, complaint = Path(name), ""
+    unfinished, complaint = Path(path), ""
     try:
         for native in THIS_PROCESSOR:
-            command = [*compiler, *FLAGS, *native, "-o", str(unfinished), str(source), "-lm"]
+            command = [*compiler, *FLAGS, *native, "-o", str(unfinished), *sources, "-lm"]
             try:
                 done = subprocess.run(
                     command, capture_output=True, text=True, timeout=PATIENCE, check=False
@@ -74,7 +77,7 @@ def _compile(source: Path, compiler: list[str], target: Path) -> None:
                 unfinished.replace(target)
                 return
             complaint = next((line for line in done.stderr.splitlines() if "error" in line), "")
-        raise KernelError(f"{compiler[0]} cannot compile {source.name}: {complaint}")
+        raise KernelError(f"{compiler[0]} cannot compile the {name} kernel: {complaint}")
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -98,31 +101,30 @@ def load_kernel(name: str) -> ctypes.CDLL:
     code, it is compiled into a temporary directory that is gone once the file is loaded.
 
     Args:
-        name: The kernel's source file in this package, without suffix.
+        name: What the names of the kernel's C files in this package begin with.
 
     Raises:
         KernelError: If there is no compiler that can compile it.
     """
-    source = Path(__file__).with_name(name + ".c")
     compiler = _compiler()
-    file_name = f"{name}-{_key(source.read_bytes(), compiler)}.so"
+    file_name = _key(name, compiler)
     try:
         kept = _cache_directory() / file_name
         if kept.exists():
             with suppress(OSError):  # a damaged file is made anew
                 return ctypes.CDLL(str(kept))
-        _compile(source, compiler, kept)
+        _compile(name, compiler, kept)
         return ctypes.CDLL(str(kept))
     except OSError:
-        return _load_once(source, compiler, file_name)
+        return _load_once(name, compiler, file_name)
 
 
-def _load_once(source: Path, compiler: list[str], file_name: str) -> ctypes.CDLL:
+def _load_once(name: str, compiler: list[str], file_name: str) -> ctypes.CDLL:
     """Compile for this process alone."""
     try:
         with tempfile.TemporaryDirectory(prefix="wetware-") as directory:
             target = Path(directory) / file_name
-            _compile(source, compiler, target)
+            _compile(name, compiler, target)
             return ctypes.CDLL(str(target))
     except OSError as error:
-        raise KernelError(f"the compiled {source.name} cannot be loaded: {error}") from error
+        raise KernelError(f"the compiled {name} kernel cannot be loaded: {error}") from error

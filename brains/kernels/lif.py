@@ -1,4 +1,4 @@
-"""The LIF population's segment and its backward pass, compiled (lif.c)."""
+"""The LIF population's segment and its backward pass, compiled from C (lif.h says how)."""
 
 import ctypes
 import os
@@ -20,7 +20,7 @@ WORTH_THREADS = 2**16  # fewer numbers than this are done before a second thread
 
 
 class _Segment(ctypes.Structure):
-    """Mirrors `Segment` in lif.c."""
+    """Mirrors `Segment` in lif.h."""
 
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("control_steps", "substeps", "rows", "neurons")),
@@ -38,7 +38,7 @@ class _Segment(ctypes.Structure):
 
 
 class _Gradients(ctypes.Structure):
-    """Mirrors `Gradients` in lif.c."""
+    """Mirrors `Gradients` in lif.h."""
 
     _fields_ = [
         ("outputs", ctypes.c_void_p),
@@ -97,11 +97,20 @@ def lif_kernel_name() -> str:
 
 
 def compiled_kernel_runs(drive: Tensor, state: LIFState, parameters: LIFParameters) -> bool:
-    """Say whether the compiled kernel is in use and takes these tensors."""
-    tensors = (drive, *state, *parameters)
+    """Say whether the compiled kernel is in use and takes these tensors.
+
+    It reads them by address, so whatever is not exactly as documented is left to torch.
+    """
+    rows, neurons = drive.shape[-2:]
+    vectors = [p for p in parameters[1:] if p is not None]
+    tensors = [drive, *state, parameters.recurrent_weight, *vectors]
     return (
-        all(t is None or (t.dtype is torch.float32 and t.device.type == "cpu") for t in tensors)
-        and drive.shape[-1] <= MOST_NEURONS
+        all([t.dtype is torch.float32 and t.is_cpu for t in tensors])
+        and all([leaf.shape == (rows, neurons) for leaf in state])
+        and all([vector.shape == (neurons,) for vector in vectors])
+        and parameters.recurrent_weight.shape == (neurons, neurons)
+        and drive.numel() > 0
+        and neurons <= MOST_NEURONS
         and _compiled() is not None
     )
 
@@ -120,22 +129,18 @@ class _Trace(NamedTuple):
 
 
 def _blank_trace(steps: int, drive: Tensor, parameters: LIFParameters) -> _Trace:
-    _, rows, neurons = drive.shape
-
-    def blank(dtype: torch.dtype = torch.float32, *, wide: bool = True) -> Tensor:
-        shape = (steps, rows, neurons) if wide else (steps, rows)
-        return torch.empty(shape, dtype=dtype)
-
+    rows, neurons = drive.shape[-2:]
+    wide, narrow = (steps, rows, neurons), (steps, rows)
     adapts, normed = parameters.adaptation_decay is not None, parameters.norm_weight is not None
     return _Trace(
-        potential=blank(),
-        spikes=blank(),
-        adaptation=blank() if adapts else None,
-        readout=blank(),
-        whitened=blank() if normed else None,
-        inverse_deviation=blank(wide=False) if normed else None,
-        fired=blank(torch.int16),
-        fired_count=blank(torch.int32, wide=False),
+        potential=torch.empty(wide),
+        spikes=torch.empty(wide),
+        adaptation=torch.empty(wide) if adapts else None,
+        readout=torch.empty(wide),
+        whitened=torch.empty(wide) if normed else None,
+        inverse_deviation=torch.empty(narrow) if normed else None,
+        fired=torch.empty(wide, dtype=torch.int16),
+        fired_count=torch.empty(narrow, dtype=torch.int32),
     )
 
 
@@ -165,9 +170,25 @@ def _segment(
 
 
 def _call(name: str, *structures: ctypes.Structure) -> None:
-    library = _compiled()
-    if library is None or library[name](*map(ctypes.byref, structures)):
+    library = _library()
+    if isinstance(library, KernelError):
+        raise library
+    if library[name](*map(ctypes.byref, structures)):
         raise MemoryError(f"{name} found no memory")
+
+
+def _run(
+    drive: Tensor,
+    episode_start: Tensor | None,
+    state: LIFState,
+    parameters: LIFParameters,
+    slope: float,
+    substeps: int,
+) -> _Trace:
+    trace = _blank_trace(len(drive) * substeps, drive, parameters)
+    segment = _segment(drive, episode_start, state, parameters, trace, slope, substeps)
+    _call("lif_forward", segment)
+    return trace
 
 
 class CompiledLIFSequence(torch.autograd.Function):
@@ -177,37 +198,45 @@ class CompiledLIFSequence(torch.autograd.Function):
     def forward(
         ctx: Any,
         drive: Tensor,
-        episode_start: Tensor | None,
+        episode_start: Tensor,
         slope: float,
         substeps: int,
         *tensors: Any,
     ) -> tuple[Tensor, ...]:
-        """Run a segment; `episode_start` is None where no episode begins."""
-        drive, episode_start = drive.contiguous(), _contiguous(episode_start)
-        rest: list[Any] = [_contiguous(tensor) for tensor in tensors]
-        state = LIFState(*rest[: len(LIFState._fields)])
-        parameters = LIFParameters(*rest[len(LIFState._fields) :])
-        trace = _blank_trace(len(drive) * substeps, drive, parameters)
-        _call(
-            "lif_forward",
-            _segment(drive, episode_start, state, parameters, trace, slope, substeps),
-        )
+        """Run a segment and keep its trace.
+
+        Raises:
+            ValueError: If `episode_start` is not bool, [T, B].
+        """
+        if episode_start.shape != drive.shape[:2] or episode_start.dtype is not torch.bool:
+            shape, dtype = list(episode_start.shape), episode_start.dtype
+            wanted = list(drive.shape[:2])
+            raise ValueError(f"episode_start must be bool, {wanted}, got {dtype}, {shape}")
+        drive, episode_start = drive.contiguous(), episode_start.contiguous()
+        state, parameters = _lay_out(*tensors)
+        trace = _run(drive, episode_start, state, parameters, slope, substeps)
         ctx.save_for_backward(episode_start, *state, *parameters, *trace)
         ctx.slope, ctx.substeps = slope, substeps
         ctx.set_materialize_grads(False)
-        return (_ends(trace.readout, substeps), *_final(trace, episode_start, state))
+        ends = trace.readout if substeps == 1 else trace.readout[substeps - 1 :: substeps].clone()
+        if trace.adaptation is None:
+            adaptation = state.adaptation.masked_fill(episode_start.any(0).unsqueeze(-1), 0.0)
+        else:
+            adaptation = trace.adaptation[-1].clone()
+        potential, spikes = trace.potential[-1].clone(), trace.spikes[-1].clone()
+        return ends, potential, spikes, adaptation, trace.readout[-1].clone()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Any) -> tuple[Any, ...]:  # type: ignore[override]
         """Return the gradients of everything the segment depended on."""
         episode_start, *saved = ctx.saved_tensors
-        state = LIFState(*saved[:4])
-        parameters, trace = LIFParameters(*saved[4:11]), _Trace(*saved[11:])
+        state, parameters = _lay_out(*saved[: -len(_Trace._fields)])
+        trace = _Trace(*saved[-len(_Trace._fields) :])
         segment = _segment(None, episode_start, state, parameters, trace, ctx.slope, ctx.substeps)
         outputs = _contiguous(gradients[0])
         carry = [
-            _start(gradient, like) for gradient, like in zip(gradients[1:], state, strict=True)
+            _start(gradient, leaf) for gradient, leaf in zip(gradients[1:], state, strict=True)
         ]
         current = torch.empty_like(trace.potential)
         totals = [None if p is None else torch.empty_like(p) for p in parameters]
@@ -220,28 +249,35 @@ class CompiledLIFSequence(torch.autograd.Function):
         return (drive, None, None, None, *carry, *totals)
 
 
+def compiled_control_step(
+    drive: Tensor, state: LIFState, parameters: LIFParameters, *, slope: float, substeps: int
+) -> LIFState:
+    """Run one control step as a segment of its own; see `lif_control_step`."""
+    if torch.is_grad_enabled():
+        nobody = torch.zeros((1, len(drive)), dtype=torch.bool)
+        _, *final = CompiledLIFSequence.apply(  # type: ignore[no-untyped-call]
+            drive.unsqueeze(0), nobody, slope, substeps, *state, *parameters
+        )
+        return LIFState(*final)
+    state, parameters = _lay_out(*state, *parameters)
+    trace = _run(drive.contiguous().unsqueeze(0), None, state, parameters, slope, substeps)
+    adaptation = state.adaptation if trace.adaptation is None else trace.adaptation[-1]
+    return LIFState(trace.potential[-1], trace.spikes[-1], adaptation, trace.readout[-1])
+
+
+def _lay_out(*tensors: Any) -> tuple[LIFState, LIFParameters]:
+    """Return the memory and the parameters, each tensor contiguous."""
+    plain: list[Any] = [_contiguous(tensor) for tensor in tensors]
+    memory = len(LIFState._fields)
+    return LIFState(*plain[:memory]), LIFParameters(*plain[memory:])
+
+
 def _contiguous(tensor: Tensor | None) -> Tensor | None:
     return None if tensor is None else tensor.contiguous()
 
 
-def _start(gradient: Tensor | None, like: Tensor) -> Tensor:
+def _start(gradient: Tensor | None, leaf: Tensor) -> Tensor:
     """Return memory that holds a final gradient and that the backward pass may overwrite."""
     if gradient is None:
-        return torch.zeros_like(like)
+        return torch.zeros_like(leaf)
     return gradient.clone(memory_format=torch.contiguous_format)
-
-
-def _ends(readout: Tensor, substeps: int) -> Tensor:
-    return readout if substeps == 1 else readout[substeps - 1 :: substeps].contiguous()
-
-
-def _final(trace: _Trace, episode_start: Tensor | None, state: LIFState) -> LIFState:
-    """Return the memory after the segment."""
-    if trace.adaptation is not None:
-        adaptation = trace.adaptation[-1].clone()
-    elif episode_start is None:
-        adaptation = state.adaptation.clone()
-    else:
-        adaptation = state.adaptation.masked_fill(episode_start.any(0).unsqueeze(-1), 0.0)
-    potential, spikes = trace.potential[-1].clone(), trace.spikes[-1].clone()
-    return LIFState(potential, spikes, adaptation, trace.readout[-1].clone())
