@@ -15,7 +15,12 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
 from envs.errors import PhysicsError, RenderingError, UnsavableError
-from envs.plain_state import environment_state, load_environment_state
+from envs.plain_state import (
+    environment_state,
+    load_environment_state,
+    load_physics_state,
+    physics_state,
+)
 
 _FALLBACK_FPS = 30  # for environments that do not tell how long a step is
 
@@ -40,12 +45,11 @@ class GymnasiumVecEnv(DummyVecEnv):
         stagger: bool,
         options: Mapping[str, Any],
     ) -> None:
-        first = gymnasium.make(env_id, **options)
-        draws = "rgb_array" in first.metadata.get("render_modes", [])
-        if draws:
-            first.close()
+        first = _make(env_id, options)
+        if "rgb_array" in first.metadata.get("render_modes", []):
             options = {"render_mode": "rgb_array", **options}
-        super().__init__([lambda: gymnasium.make(env_id, **options) for _ in range(num_envs)])
+        first.close()
+        super().__init__([lambda: _make(env_id, options) for _ in range(num_envs)])
         self.name = env_id
         self._stagger_next_reset = stagger
         self._cut_short = np.zeros(num_envs, bool)
@@ -86,7 +90,7 @@ class GymnasiumVecEnv(DummyVecEnv):
     def step_wait(self) -> VecEnvStepReturn:
         """Advance every row; return observations, rewards, dones and infos."""
         if self.actions.dtype.kind == "f" and not np.isfinite(self.actions).all():
-            raise self._physics_error(self.actions, "was given an action that is not finite")
+            raise self._physics_error(self.actions, "was given a non-finite action")
         observations, rewards, dones, infos = super().step_wait()
         for array in (rewards, *self.buf_obs.values()):
             if array.dtype.kind == "f" and np.isnan(array).any():
@@ -113,7 +117,7 @@ class GymnasiumVecEnv(DummyVecEnv):
     def _physics_error(self, array: np.ndarray, what: str) -> PhysicsError:
         row = int(np.argwhere(~np.isfinite(array))[0][0])
         step = int(self._episode_length[row]) + 1
-        return PhysicsError(f"{self.name}: row {row} {what}, at step {step} of its episode")
+        return PhysicsError(f"{self.name}: row {row} {what}, at its step {step}")
 
     def last_observation(self) -> VecEnvObs:
         """Return what every row senses now."""
@@ -131,6 +135,7 @@ class GymnasiumVecEnv(DummyVecEnv):
             raise UnsavableError(f"{self.name}: {error}") from None
         return {
             "rows": rows,
+            "physics": np.stack([physics_state(env) for env in self.envs]),
             "observation": {str(key): array.copy() for key, array in self.buf_obs.items()},
             "episode_return": self._episode_return.copy(),
             "episode_length": self._episode_length.copy(),
@@ -146,9 +151,11 @@ class GymnasiumVecEnv(DummyVecEnv):
                 f"{self.name}: the saved state has {len(tree['rows'])} rows, this environment "
                 f"{self.num_envs}; use the same num_envs"
             )
-        for env, row in zip(self.envs, tree["rows"], strict=True):
+        physics = np.asarray(tree["physics"])
+        for env, row, simulation in zip(self.envs, tree["rows"], physics, strict=True):
             env.reset()  # so that what is built at resets exists
             load_environment_state(env, json.loads(row))
+            load_physics_state(env, simulation)
         for key, array in self.buf_obs.items():
             array[...] = np.asarray(tree["observation"][str(key)])
         self._episode_return[:] = np.asarray(tree["episode_return"])
@@ -190,6 +197,19 @@ class GymnasiumVecEnv(DummyVecEnv):
         if wrapper_class is Monitor:
             return [True for _ in self._get_indices(indices)]
         return super().env_is_wrapped(wrapper_class, indices)
+
+
+def _make(env_id: str, options: Mapping[str, Any]) -> gymnasium.Env:
+    """Make one environment.
+
+    Raises:
+        ValueError: It cannot be made: an unknown option or a missing package, told in one line.
+    """
+    try:
+        return gymnasium.make(env_id, **options)
+    except (gymnasium.error.Error, ImportError, TypeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"{env_id} cannot be made: {reason}") from error
 
 
 def _advance_clock(env: gymnasium.Env, fraction: float) -> bool:

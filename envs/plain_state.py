@@ -9,6 +9,7 @@ import gymnasium
 import mujoco
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
+from mujoco.batch import DATA_FIELDS
 
 from envs.errors import UnsavableError
 
@@ -32,31 +33,58 @@ _DRAWING_MODULES = ("pygame", "gymnasium.envs.mujoco.mujoco_rendering")
 
 
 def environment_state(env: gymnasium.Env) -> Json:
-    """Return the state of an environment and of all its wrappers as plain JSON.
+    """Return the attributes of an environment and of all its wrappers as plain JSON.
 
     Raises:
         UnsavableError: Some attribute is neither plain data nor known to be static.
     """
-    layers = []
-    for layer in _layers(env):
-        attributes = {
+    return [
+        {
             name: _encode(value, f"{type(layer).__name__}.{name}")
             for name, value in vars(layer).items()
             if not _is_static(value)
         }
-        layers.append(attributes)
-    return {"layers": layers, "mujoco": _mujoco_state(env.unwrapped)}
+        for layer in _layers(env)
+    ]
 
 
 def load_environment_state(env: gymnasium.Env, state: Json) -> None:
     """Put an environment of the same kind into a saved state."""
-    for layer, attributes in zip(_layers(env), state["layers"], strict=True):
+    for layer, attributes in zip(_layers(env), state, strict=True):
         for name, value in attributes.items():
             setattr(layer, name, _decode(value))
-    if state["mujoco"] is not None:
-        body: Any = env.unwrapped
-        row = np.array([float.fromhex(number) for number in state["mujoco"]])
-        mujoco.mj_setState(body.model, body.data, row, _MUJOCO_STATE)
+
+
+def physics_state(env: gymnasium.Env) -> np.ndarray:
+    """Return the simulation of an environment that has one, and an empty array for others.
+
+    Beside the integration state it holds the fields that MuJoCo computes from it: tasks read some
+    of them, a step old, before they step.
+    """
+    body: Any = env.unwrapped
+    if not isinstance(getattr(body, "data", None), mujoco.MjData):
+        return np.zeros(0)
+    row = np.zeros(mujoco.mj_stateSize(body.model, _MUJOCO_STATE))
+    mujoco.mj_getState(body.model, body.data, row, _MUJOCO_STATE)
+    return np.concatenate([row, *(field.ravel() for field in _computed_fields(body.data))])
+
+
+def load_physics_state(env: gymnasium.Env, state: np.ndarray) -> None:
+    """Put the simulation of an environment, if it has one, into a saved state."""
+    if state.size == 0:
+        return
+    body: Any = env.unwrapped
+    size = mujoco.mj_stateSize(body.model, _MUJOCO_STATE)
+    mujoco.mj_setState(body.model, body.data, np.array(state[:size]), _MUJOCO_STATE)
+    for field in _computed_fields(body.data):
+        field[...] = state[size : size + field.size].reshape(field.shape)
+        size += field.size
+
+
+def _computed_fields(data: Any) -> list[np.ndarray]:
+    """Return the arrays of fixed size in a simulation's data."""
+    fields = [getattr(data, name) for name in sorted(DATA_FIELDS)]
+    return [field for field in fields if isinstance(field, np.ndarray) and field.size]
 
 
 def _layers(env: gymnasium.Env) -> list[gymnasium.Env]:
@@ -69,15 +97,6 @@ def _layers(env: gymnasium.Env) -> list[gymnasium.Env]:
 
 def _is_static(value: Any) -> bool:
     return isinstance(value, _STATIC) or type(value).__module__.startswith(_DRAWING_MODULES)
-
-
-def _mujoco_state(env: Any) -> list[str] | None:
-    data = getattr(env, "data", None)
-    if not isinstance(data, mujoco.MjData):
-        return None
-    row = np.zeros(mujoco.mj_stateSize(env.model, _MUJOCO_STATE))
-    mujoco.mj_getState(env.model, data, row, _MUJOCO_STATE)
-    return [float(number).hex() for number in row]
 
 
 def _encode(value: Any, where: str, depth: int = 0) -> Json:

@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import importlib.util
 import inspect
 from typing import Any
 
@@ -83,11 +84,14 @@ def require_known(env_id: str) -> None:
     Raises:
         UnknownEnvironment: With the nearest name, in one line.
     """
-    # "module:id" asks Gymnasium to import a module that registers the name.
-    if native_spec(env_id) or env_id in gymnasium.registry or ":" in env_id:
+    module, separator, _ = env_id.rpartition(":")  # Gymnasium imports the module of "module:id"
+    if separator and importlib.util.find_spec(module.partition(".")[0]) is None:
+        raise UnknownEnvironment(f"unknown environment {env_id!r}: there is no module {module!r}")
+    if separator or native_spec(env_id) or env_id in gymnasium.registry:
         return
     names = {name.lower(): name for name in [*gymnasium.registry, *native_names()]}
-    nearest = difflib.get_close_matches(env_id.lower(), names, n=1, cutoff=0.5)
+    wrong = env_id.removeprefix(f"{NAMESPACE}/").lower()
+    nearest = difflib.get_close_matches(wrong, names, n=1, cutoff=0.5)
     hint = f"; did you mean {names[nearest[0]]!r}?" if nearest else ""
     raise UnknownEnvironment(f"unknown environment {env_id!r}{hint}")
 

@@ -44,10 +44,8 @@ class HalfCheetah(Task):
     def start(self, rows: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Draw positions uniformly and velocities normally around the rest pose."""
         noise, nq, nv = self._noise, self.model.nq, self.model.nv
-        self.motion[rows] += [
-            np.concatenate((draw.uniform(-noise, noise, nq), noise * draw.standard_normal(nv)))
-            for draw in generators
-        ]
+        self.qpos[rows] += [draw.uniform(-noise, noise, nq) for draw in generators]
+        self.qvel[rows] += noise * np.array([draw.standard_normal(nv) for draw in generators])
 
     def before_step(self) -> None:
         """Remember the horizontal positions."""

@@ -51,10 +51,8 @@ class InvertedDoublePendulum(Task):
     def start(self, rows: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Draw positions uniformly and velocities normally around rest."""
         noise, nq, nv = self._noise, self.model.nq, self.model.nv
-        self.motion[rows] += [
-            np.concatenate((draw.uniform(-noise, noise, nq), draw.standard_normal(nv) * noise))
-            for draw in generators
-        ]
+        self.qpos[rows] += [draw.uniform(-noise, noise, nq) for draw in generators]
+        self.qvel[rows] += np.array([draw.standard_normal(nv) for draw in generators]) * noise
 
     def observe(self) -> np.ndarray:
         """Return the cart, sines and cosines of the angles, velocities and the rail's force."""
