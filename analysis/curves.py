@@ -53,13 +53,14 @@ def draw_curves(groups: Sequence[Group], path: Path) -> None:
         _finish_panel(panel, body)
     for panel in panels[len(bodies) :]:
         panel.set_axis_off()
+    if not bodies:
+        panels[0].text(0.5, 0.5, "no episode has ended yet", ha="center", va="center")
     handles = [
         Line2D([], [], color=colour, lw=2.2, label=label) for label, colour in colours.items()
     ]
     if handles:
-        figure.legend(
-            handles=handles, loc="outside lower center", ncols=min(len(handles), 5), frameon=False
-        )
+        width = min(len(handles), 2 * columns)
+        figure.legend(handles=handles, loc="outside lower center", ncols=width, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.stem}.writing.png")
     figure.savefig(aside)

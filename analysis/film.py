@@ -60,7 +60,7 @@ def film(
     env: Any,
     path: str | Path,
     *,
-    episodes: int = 1,
+    episodes: int | None = 1,
     seconds: float | None = None,
     seed: int = 0,
     width: int = 1280,
@@ -74,8 +74,8 @@ def film(
         model: The brain's agent.
         env: One row from `make_vec_env(..., num_envs=1)`, used by nothing else; it is seeded anew.
         path: The mp4 file to write.
-        episodes: Episodes to film.
-        seconds: Ends the film early, in the body's time, s; None for whole episodes.
+        episodes: Episodes to film; None for as many as begin in `seconds`.
+        seconds: Ends the film, in the body's time, s; None for whole episodes.
         seed: Of the body and of exploration.
         width: Of the picture, pixels; a multiple of 16.
         height: Of the picture, pixels; a multiple of 16.
@@ -87,11 +87,14 @@ def film(
 
     Raises:
         RenderingError: Nothing can be drawn or encoded here; the message tells what mends it.
-        ValueError: The size cannot be encoded, or the environment has more than one row.
+        ValueError: The size cannot be encoded, the environment has more than one row, or the film
+            would never end.
     """
     require_encodable(width, height)
     if env.num_envs != 1:
         raise ValueError(f"a film needs an environment of one row, got {env.num_envs}")
+    if episodes is None and seconds is None:
+        raise ValueError("a film ends after some episodes or seconds: give one of them")
     stride = max(1, ceil(1 / (env.control_period * MOST_FRAMES_PER_SECOND)))
     frames_per_second = 1 / (env.control_period * stride)
     most_steps = None if seconds is None else max(1, round(seconds / env.control_period))
@@ -112,13 +115,23 @@ def film(
     return Film(Path(path), frames, frames_per_second, returns)
 
 
-def film_run(source: str | Path, *, seed: int, device: str = "cpu", **options: Any) -> Film:
+def film_run(
+    source: str | Path,
+    *,
+    seed: int,
+    device: str = "cpu",
+    episodes: int | None = None,
+    seconds: float | None = 20.0,
+    **options: Any,
+) -> Film:
     """Film the brain that a run trained, into videos/ of its folder.
 
     Args:
         source: A run's folder, for its newest checkpoint; or one of its checkpoints.
         seed: Of the body.
         device: Where the agent's tensors live.
+        episodes: Episodes to film; None for as many as begin in `seconds`.
+        seconds: Ends the film, in the body's time, s; None for whole episodes.
         **options: Further arguments of `film`.
 
     Raises:
@@ -135,7 +148,15 @@ def film_run(source: str | Path, *, seed: int, device: str = "cpu", **options: A
     title = f"{config.env.id}   {name}, trained for {steps:,} steps"
     path = run.path / "videos" / f"{checkpoint.name}.mp4"
     try:
-        return film(model, env, path, seed=seed, **{"title": title, **options})
+        return film(
+            model,
+            env,
+            path,
+            episodes=episodes,
+            seconds=seconds,
+            seed=seed,
+            **{"title": title, **options},
+        )
     finally:
         env.close()
 
@@ -144,7 +165,7 @@ def play(
     model: Actor,
     env: Any,
     view: "View",
-    episodes: int,
+    episodes: int | None,
     seed: int,
     deterministic: bool,
     returns: list[float],
@@ -155,7 +176,7 @@ def play(
         model: The brain's agent.
         env: Its body, one row.
         view: Told where an episode starts, and asked for the speed.
-        episodes: Episodes to play.
+        episodes: Episodes to play; None to play on and on.
         seed: Of the body.
         deterministic: Whether the brain acts without exploring.
         returns: The return of each episode is appended as it ends.
@@ -167,7 +188,7 @@ def play(
     observation = env.reset()
     state, episode_start = None, np.ones(1, bool)
     reward_sum, clock = 0.0, 0
-    while len(returns) < episodes:
+    while episodes is None or len(returns) < episodes:
         if episode_start[0]:
             view.cut()
         yield _Moment(clock * env.control_period, reward_sum, view.speed()), bool(episode_start[0])

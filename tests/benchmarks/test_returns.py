@@ -1,0 +1,144 @@
+import csv
+import importlib.util
+import json
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from agents.run_folder import RunFolder
+
+ROOT = Path(__file__).resolve().parents[2]
+SPEC = importlib.util.spec_from_file_location("returns", ROOT / "benchmarks" / "returns.py")
+returns = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(returns)
+
+TRAIN = """
+import json, os, pathlib, sys
+told = dict(argument.split("=", 1) for argument in sys.argv[1:])
+print("threads", os.environ["OMP_NUM_THREADS"])
+if told.get("brain") == "mlp":
+    sys.exit("the mlp is ill")
+run = pathlib.Path(told.get("resume") or told["run_dir"])
+steps = int(told["total_steps"]) if "resume" in told or told["seed"] == "0" else 50
+config = {"env": {"id": told.get("env"), "kwargs": {}}, "brain": {}, "agent": {"_target_": "a.B"},
+    "seed": int(told.get("seed", 0)), "total_steps": int(told["total_steps"])}
+run.mkdir(parents=True, exist_ok=True)
+(run / "config.yaml").write_text(json.dumps(config))
+(run / "progress.csv").write_text(
+    "env_steps,steps_per_second,episode_return_mean\\n"
+    + "".join(f"{step},10.0,{step / 10}\\n" for step in range(1, steps + 1)))
+(run / "steps").write_text(str(steps))
+"""
+EVALUATE = """
+import json, pathlib, sys
+told = dict(argument.split("=", 1) for argument in sys.argv[1:])
+run = pathlib.Path(told["runs"])
+steps = len((run / "progress.csv").read_text().splitlines()) - 1
+episodes = {"returns": [steps, steps + 2.0], "lengths": [3, 4]}
+(run / "evaluation.json").write_text(json.dumps(
+    {"format": 1, "env_steps": steps, "deterministic": episodes, "exploring": episodes}))
+"""
+
+
+class FolderOfStandIn(RunFolder):
+    """Knows how far the stand-in of train.py got."""
+
+    def steps_done(self):
+        told = self.path / "steps"
+        return int(told.read_text()) if told.exists() else 0
+
+
+def rows_of(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def grid(tmp_path, monkeypatch):
+    """Return a function that runs a small grid with stand-ins for the two scripts."""
+    (tmp_path / "train.py").write_text(TRAIN)
+    (tmp_path / "evaluate.py").write_text(EVALUATE)
+    monkeypatch.setattr(returns, "ROOT", tmp_path)
+    monkeypatch.setattr(returns, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(returns, "RunFolder", FolderOfStandIn)
+
+    def run(variants, seeds=1):
+        arguments = Namespace(
+            tasks=["Hopper-v5"], variants=variants, seeds=seeds, steps=300, runs=tmp_path / "runs"
+        )
+        return returns.Grid(jobs=2, episodes=2).run(returns.cells_of(arguments))
+
+    return run
+
+
+def logs(tmp_path):
+    return {path.stem: path.read_text() for path in (tmp_path / "runs").rglob("*.log")}
+
+
+def test_cells_run_on_one_thread_and_finished_ones_are_not_trained_again(grid, tmp_path):
+    for _ in range(2):
+        assert grid(["gru", "spiking"]) == []
+    for log in logs(tmp_path).values():
+        assert "threads 1" in log
+        assert log.count("$ python train.py") == 1
+        assert log.count("$ python evaluate.py") == 2  # which itself sees that nothing changed
+
+
+def test_an_interrupted_cell_goes_on_from_its_folder(grid, tmp_path):
+    grid(["gru"], seeds=2)
+    grid(["gru"], seeds=2)
+    log = logs(tmp_path)["gru_seed1"]
+    assert f"train.py resume={tmp_path}/runs/Hopper-v5/gru_seed1 total_steps=300" in log
+
+
+def test_a_failed_cell_is_told_with_its_last_line_and_stops_no_other(grid, tmp_path, capsys):
+    (failure,) = grid(["mlp", "gru"])
+    assert failure == "Hopper-v5 mlp seed 0: train.py ended with 1: the mlp is ill"
+    assert (tmp_path / "runs" / "Hopper-v5" / "gru_seed0" / "evaluation.json").exists()
+    assert "finished  Hopper-v5 gru seed 0: deterministic 301" in capsys.readouterr().out
+
+
+def test_raw_numbers_alone_give_the_same_table_again(grid, tmp_path, capsys):
+    grid(["gru", "spiking"])
+    returns.report(returns.collect(tmp_path / "runs"))
+    results = tmp_path / "results"
+    first = {path.name: path.read_bytes() for path in results.iterdir()}
+    made = {"comparison.md", "comparison.csv", "curves.png"}
+    assert set(first) == made | {"curves.csv", "episodes.csv", "versions.json"}
+    for name in made:
+        (results / name).unlink()
+    returns.report([])
+    assert (results / "comparison.csv").read_bytes() == first["comparison.csv"]
+    assert "Hopper-v5" in capsys.readouterr().out
+
+
+def test_curves_are_thinned_to_two_hundred_rows_with_both_ends(grid, tmp_path):
+    grid(["gru"])
+    returns.collect(tmp_path / "runs")
+    rows = rows_of(tmp_path / "results" / "curves.csv")
+    assert len(rows) == 200
+    assert (rows[0]["env_steps"], rows[-1]["env_steps"]) == ("1", "300")
+    assert rows[-1]["episode_return_mean"] == "30.0"
+
+
+def test_every_evaluated_episode_is_kept(grid, tmp_path):
+    grid(["gru"])
+    returns.collect(tmp_path / "runs")
+    rows = rows_of(tmp_path / "results" / "episodes.csv")
+    assert [(row["kind"], row["return"], row["length"]) for row in rows] == [
+        ("deterministic", "300", "3"),
+        ("deterministic", "302.0", "4"),
+        ("exploring", "300", "3"),
+        ("exploring", "302.0", "4"),
+    ]
+
+
+def test_the_grid_trains_with_options_that_the_configuration_knows():
+    from agents.cli import reference_config
+
+    for variant in returns.VARIANTS.values():
+        config = reference_config("train", list(variant.options))
+        assert OmegaConf.select(config, "agent._target_") is not None
+    assert json.dumps(list(returns.VARIANTS))  # names of folders: plain text
