@@ -9,9 +9,12 @@ import pytest
 import torch
 
 import envs
+from agents.build import build_agent, make_env
+from agents.cli import reference_config
+from agents.run_folder import RunFolder
 from analysis import film as films
 from analysis import stage
-from analysis.film import film
+from analysis.film import film, film_run
 from envs.headless import WHY_NOT
 
 pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
@@ -115,6 +118,25 @@ def test_a_size_that_codecs_would_rescale_is_refused_with_the_nearest_that_fits(
 ):
     with pytest.raises(ValueError, match=f"take {nearest}"):
         film(Shaker(6), cheetah, tmp_path / "film.mp4", **(SMALL | side))
+
+
+def test_a_film_that_would_never_end_is_refused(cheetah, tmp_path):
+    with pytest.raises(ValueError, match="episodes or seconds"):
+        film(Shaker(6), cheetah, tmp_path / "film.mp4", episodes=None, **SMALL)
+
+
+def test_a_run_is_filmed_into_its_folder_under_the_name_of_its_checkpoint(tmp_path):
+    config = reference_config("train", ["env=Hopper-v5", "brain=mlp", "num_envs=2"])
+    run = RunFolder(tmp_path)
+    run.begin(config)
+    state = build_agent(config, make_env(config)).training_state()
+    for env_steps in (64, 128):
+        run.save_checkpoint(state, env_steps=env_steps, wall_seconds=1.0)
+    newest = film_run(tmp_path, seed=1, seconds=0.3, **SMALL)
+    assert newest.path == tmp_path / "videos" / "step_000000128.mp4"
+    first = run.checkpoint_folders()[0]
+    assert film_run(first, seed=1, seconds=0.1, **SMALL).path.stem == first.name
+    assert len(frames_of(newest.path)) == newest.frames > 5
 
 
 def test_a_batch_of_bodies_is_refused(tmp_path):
