@@ -2,7 +2,7 @@
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from agents import cli
 
@@ -41,8 +41,7 @@ def train(config: DictConfig) -> None:
             keep_checkpoints=run.config.keep_checkpoints,
             wall_seconds=run.wall_seconds,
         )
-        plain = OmegaConf.to_container(run.config)
-        trackers.start(run.folder.path, plain, run.env_steps)
+        trackers.start(run.folder.path, run.config, run.env_steps)
         try:
             left = run.config.total_steps - run.env_steps
             agent.learn(left, callback, reset_num_timesteps=run.state is None)

@@ -3,6 +3,7 @@
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from agents.cli import ROOT
@@ -23,7 +24,7 @@ def film(run: TrainingRun, trackers: Trackers) -> None:
     if not run.config.film:
         return
     print("filming the result ...", flush=True)
-    before = set(_films(run))
+    started = time.time()
     options = [f"runs={quoted(run.folder.path)}", "episodes=0", "video=true"]
     try:
         finished = subprocess.run(
@@ -36,7 +37,7 @@ def film(run: TrainingRun, trackers: Trackers) -> None:
         failed = finished.returncode != 0
     except subprocess.TimeoutExpired:
         errors, failed = [f"it took more than {FILM_SECONDS_AT_MOST:.0f} s"], True
-    new = [path for path in _films(run) if path not in before]
+    new = [path for path in _films(run) if path.stat().st_mtime >= started]
     if failed or not new:
         tell(f"no film: {errors[-1]} | `make doctor` says what mends it; the training is complete")
     for path in new:
@@ -52,7 +53,9 @@ def announce(run: TrainingRun, *, already: bool = False) -> None:
         reached = f"return {float(last['episode_return_mean']):,.1f} " if _ended(last) else ""
         spent = duration(float(last["wall_seconds"]))
         state = "was already finished" if already else "finished"
-        print(f"\n{folder.path} {state}: {reached}after {int(last['env_steps']):,} steps in {spent}")
+        print(
+            f"\n{folder.path} {state}: {reached}after {int(last['env_steps']):,} steps in {spent}"
+        )
     places = [
         ("configuration", folder.path / "config.yaml"),
         ("record", folder.progress.path),

@@ -17,6 +17,7 @@ from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.running_mean_std import RunningMeanStd
+from stable_baselines3.common.type_aliases import MaybeCallback
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from agents.errors import NonFiniteError
@@ -27,6 +28,9 @@ COUNTERS = (
     "_current_progress_remaining",
 )  # fmt: skip
 """Attributes of an SB3 algorithm that say how far it is."""
+
+NEVER = 2**62
+"""Updates between two of SB3's own tables: they would drop what `progress_row` reads."""
 
 COLUMNS = {
     "learning_rate": "train/learning_rate",
@@ -39,6 +43,21 @@ COLUMNS = {
 """What progress.csv calls the values that SB3 logs."""
 
 
+class AlignedNormalize(VecNormalize):
+    """A `VecNormalize` whose observations lie in memory as torch's own do.
+
+    SB3 multiplies matrices right where NumPy put an observation, and the last digit of a product
+    depends on where that is: without this, two runs with one seed may drift apart.
+    """
+
+    def normalize_obs(self, obs: Any) -> Any:
+        """Return normalised observations in fresh, aligned memory."""
+        normalised = super().normalize_obs(obs)
+        if isinstance(normalised, dict):
+            return {name: _aligned(part) for name, part in normalised.items()}
+        return _aligned(normalised)
+
+
 class Baseline(BaseAlgorithm):
     """What the three baselines add to their SB3 class, which must come after this one."""
 
@@ -47,13 +66,28 @@ class Baseline(BaseAlgorithm):
     ) -> None:
         if brain is not None:
             raise ValueError(f"{type(self).__name__} brings its own network: leave brain=... out")
-        self.normaliser = VecNormalize(env) if normalise else None
+        self.normaliser = AlignedNormalize(env) if normalise else None
         super().__init__(policy, self.normaliser or env, **options)
         self.set_logger(Logger(None, []))
 
-    def learn(self, total_timesteps: int, callback: Any = None, **options: Any) -> Any:
-        """Take this many more steps; SB3's own logging stays quiet."""
-        return super().learn(total_timesteps, callback, **{"log_interval": None, **options})
+    def learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        log_interval: int = NEVER,
+        tb_log_name: str = "run",
+        reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
+    ) -> Any:
+        """Take this many more steps, as SB3 does, but without printing SB3's own tables."""
+        return super().learn(
+            total_timesteps,
+            callback,
+            log_interval,
+            tb_log_name,
+            reset_num_timesteps,
+            progress_bar,
+        )
 
     def predict(self, observation: Any, *arguments: Any, **options: Any) -> Any:
         """Return actions for observations as the body gives them, and the new memory."""
@@ -98,7 +132,7 @@ class Baseline(BaseAlgorithm):
         env = self.normaliser.venv if self.normaliser else self.env
         assert env is not None
         return {
-            **self._learned_state(),
+            **self.learned_state(),
             "optimizers": self._optimizers(),
             "counters": {name: getattr(self, name) for name in COUNTERS if hasattr(self, name)},
             "episodes": [dict(episode) for episode in self.ep_info_buffer or ()],
@@ -133,7 +167,7 @@ class Baseline(BaseAlgorithm):
             _set_moments(self.normaliser.obs_rms, tree["normaliser"]["observations"])
             _set_moments(self.normaliser.ret_rms, tree["normaliser"]["returns"])
 
-    def _learned_state(self) -> dict[str, Any]:
+    def learned_state(self) -> dict[str, Any]:
         """Return what `predict` depends on: weights and normalisation."""
         state: dict[str, Any] = {"weights": self.policy.state_dict()}
         if self.normaliser is not None:
@@ -145,9 +179,7 @@ class Baseline(BaseAlgorithm):
 
     def _optimizers(self) -> dict[str, Any]:
         names, _ = self._get_torch_save_params()
-        return {
-            name: _attribute(self, name).state_dict() for name in names if name != "policy"
-        }
+        return {name: _attribute(self, name).state_dict() for name in names if name != "policy"}
 
     def _last(self) -> dict[str, Any]:
         """Return what was left over from the step before the update."""
@@ -308,6 +340,10 @@ class Sb3SAC(Baseline, SAC):
         if self.log_ent_coef is not None:
             with torch.no_grad():
                 self.log_ent_coef.copy_(last["log_entropy_coefficient"])
+
+
+def _aligned(array: np.ndarray) -> np.ndarray:
+    return torch.from_numpy(np.ascontiguousarray(array)).clone().numpy()
 
 
 def _attribute(owner: object, path: str) -> Any:

@@ -10,9 +10,11 @@ from typing import Any, Self
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.errors import NonFiniteError, StopTraining
-from agents.progress import ProgressLine, row_of
+from agents.progress import ProgressLine, row_of, tell
 from agents.run_folder import RunFolder
 from agents.trackers import Trackers
+from agents.training_state import read_learned_state
+from envs import UnsavableError
 
 
 class StopSignals:
@@ -83,6 +85,7 @@ class RunCallback(BaseCallback):
         self._row_at = self._resumed_at
         self._row_steps = 0
         self._saved_steps = 0
+        self._warned = False
 
     def _on_training_start(self) -> None:
         self._row_steps = self._saved_steps = self.model.num_timesteps
@@ -132,14 +135,27 @@ class RunCallback(BaseCallback):
         if steps == self._saved_steps:
             return
         seconds = self._wall_seconds + time.monotonic() - self._resumed_at
-        tree = self.model.training_state()
+        tree = self._whole_state()
         self.folder.save_checkpoint(tree, env_steps=steps, wall_seconds=seconds)
         self.folder.prune_checkpoints(self.keep_checkpoints)
         self._saved_steps = steps
+
+    def _whole_state(self) -> dict[str, Any]:
+        """Return the training state, or only what was learnt where the body cannot be saved."""
+        try:
+            return self.model.training_state()
+        except UnsavableError as error:
+            if not self._warned:
+                tell(f"checkpoints hold the agent, but not its body: {error}")
+            self._warned = True
+        own = getattr(self.model, "learned_state", None)
+        return own() if own else read_learned_state(self.model)
 
 
 def _require_finite(row: dict[str, float | int | None], steps: int) -> None:
     """Raise before a checkpoint is written if what was learnt is not a number."""
     for name, value in row.items():
         if value is not None and not math.isfinite(value):
-            raise NonFiniteError(f"{name} became {value} in the update that ended at step {steps:,}")
+            raise NonFiniteError(
+                f"{name} became {value} in the update that ended at step {steps:,}"
+            )

@@ -112,7 +112,7 @@ def _launch(job: Callable[[DictConfig], None], config_name: str) -> None:
             checked.choices = {
                 group: option
                 for group, option in state.runtime.choices.items()
-                if not group.startswith("hydra")
+                if not group.startswith("hydra") and "@" not in group
             }
             job(checked)
         except StopTraining as stop:

@@ -89,9 +89,7 @@ class ProgressLine:
         interval: Least time between two lines, s.
     """
 
-    def __init__(
-        self, total_steps: int, *, label: str = "", stream: TextIO | None = None
-    ) -> None:
+    def __init__(self, total_steps: int, *, label: str = "", stream: TextIO | None = None) -> None:
         self.total_steps = total_steps
         self.label = label
         self.stream = stream or sys.stdout

@@ -111,7 +111,7 @@ def _decode_tagged(tag: str, value: Any, tensors: Mapping[str, Tensor]) -> Any:
     if tag in ("$torch", "$numpy", "$scalar"):
         if value not in tensors:
             raise ValueError(f"the tensor {value} is missing")
-        array = tensors[value]
+        array = tensors[value].clone()  # matrix products round by how their operands are aligned
         if tag == "$torch":
             return array
         return array.numpy() if tag == "$numpy" else array.numpy()[()]

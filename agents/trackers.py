@@ -10,11 +10,14 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
+
+from omegaconf import DictConfig, OmegaConf
 
 from agents.build import build_part
 from agents.errors import UsageError
 
+Mode = Literal["online", "offline", "disabled"]
 Row = Mapping[str, float | int | None]
 
 
@@ -22,7 +25,7 @@ class Tracker(ABC):
     """Shows a run somewhere else while it goes on."""
 
     @abstractmethod
-    def start(self, folder: Path, config: Mapping[str, Any], env_steps: int) -> None:
+    def start(self, folder: Path, config: DictConfig, env_steps: int) -> None:
         """Begin, or go on after `env_steps`; rows after that will come again."""
 
     @abstractmethod
@@ -41,7 +44,7 @@ class Tracker(ABC):
 class TensorBoardTracker(Tracker):
     """Writes event files into <run>/tensorboard; `tensorboard --logdir runs` shows them."""
 
-    def start(self, folder: Path, config: Mapping[str, Any], env_steps: int) -> None:
+    def start(self, folder: Path, config: DictConfig, env_steps: int) -> None:
         """Open an event file that replaces what came after `env_steps`."""
         from torch.utils.tensorboard import SummaryWriter
 
@@ -79,7 +82,7 @@ class WandbTracker(Tracker):
         project: str,
         entity: str | None,
         group: str | None,
-        mode: Literal["online", "offline", "disabled"] | None,
+        mode: Mode | None,
     ) -> None:
         try:
             import wandb
@@ -87,11 +90,11 @@ class WandbTracker(Tracker):
             raise UsageError("tracker=wandb needs the package: pip install wandb") from error
         self._wandb = wandb
         self._options = {"project": project, "entity": entity, "group": group}
-        self._mode = mode or ("online" if has_wandb_key() else "offline")
-        if self._mode == "online" and not has_wandb_key():
+        if mode == "online" and not has_wandb_key():
             raise UsageError("tracker.wandb.mode=online needs a key: set WANDB_API_KEY")
+        self._mode: Mode = mode or ("online" if has_wandb_key() else "offline")
 
-    def start(self, folder: Path, config: Mapping[str, Any], env_steps: int) -> None:
+    def start(self, folder: Path, config: DictConfig, env_steps: int) -> None:
         """Open the run; a resumed one keeps its identity."""
         (folder / "wandb").mkdir(exist_ok=True)
         identity = folder / "wandb" / "run_id.txt"
@@ -103,7 +106,7 @@ class WandbTracker(Tracker):
             id=identity.read_text(encoding="ascii"),
             resume="allow",
             dir=str(folder),
-            config=dict(config),
+            config=cast(Any, OmegaConf.to_container(config)),
             mode=self._mode,
             settings=self._wandb.Settings(silent=True, console="off"),
         )
@@ -134,7 +137,7 @@ class Trackers:
         self._waiting = dict(trackers)
         self._active: dict[str, Tracker] = {}
 
-    def start(self, folder: Path, config: Mapping[str, Any], env_steps: int) -> None:
+    def start(self, folder: Path, config: DictConfig, env_steps: int) -> None:
         """Start each tracker, after `env_steps` of the run are done."""
         self._active = self._waiting
         self._each("start", folder, config, env_steps)
@@ -162,15 +165,16 @@ class Trackers:
                 print(f"tracker {name} failed and is left out: {line}", file=sys.stderr)
 
 
-def build_trackers(descriptions: Mapping[str, Mapping[str, Any]]) -> Trackers:
+def build_trackers(config: DictConfig) -> Trackers:
     """Make the trackers of a configuration.
 
     Args:
-        descriptions: Constructor arguments with their `_target_`, by name.
+        config: Constructor arguments with their `_target_`, by name.
 
     Raises:
         UsageError: One cannot work here, such as wandb online without a key.
     """
+    descriptions: Any = OmegaConf.to_container(config)
     return Trackers({name: build_part(part) for name, part in descriptions.items()})
 
 

@@ -139,9 +139,12 @@ def _resume(folder: RunFolder, config: DictConfig, overrides: Sequence[str]) -> 
 def _go_on(folder: RunFolder, config: DictConfig) -> TrainingRun:
     """Return a run with the state of its newest checkpoint."""
     state, metadata = folder.newest_checkpoint(warn=tell)
-    if metadata is None:
+    if metadata is None or state is None:
         return TrainingRun(folder, config)
-    return TrainingRun(folder, config, state, metadata["env_steps"], metadata["wall_seconds"])
+    run = TrainingRun(folder, config, state, metadata["env_steps"], metadata["wall_seconds"])
+    if "env" not in state and not run.finished:
+        raise UsageError(f"{folder.path} cannot be resumed: its body's state cannot be saved")
+    return run
 
 
 def _require_free(folder: RunFolder, config: DictConfig, *, in_grid: bool) -> None:

@@ -1,0 +1,79 @@
+"""Says how good trained brains are: python evaluate.py runs=runs/mine episodes=20 video=true."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from agents import cli
+
+
+def evaluate(config: DictConfig) -> None:
+    """Evaluate every run that is named; film it if asked; compare if there are several."""
+    import torch
+
+    from agents.errors import UsageError
+    from analysis.compare import as_text, compare, write_comparison
+    from analysis.runs import find_runs
+
+    for key, least in (("episodes", 0), ("num_envs", 1), ("num_threads", 1), ("seed", 0)):
+        if config[key] < least:
+            raise UsageError(f"{key} must be at least {least}, got {config[key]}")
+    torch.set_num_threads(config.num_threads)
+    runs = find_runs(_patterns(config.runs))
+    for run in runs:
+        if config.episodes:
+            _measure(run, config)
+        if config.video:
+            _film(run, config)
+    if len(runs) > 1:
+        comparison = compare(runs)
+        print("\n" + as_text(comparison))
+        folder = Path(config.output or time.strftime("comparisons/%Y-%m-%d_%H-%M-%S"))
+        for path in write_comparison(comparison, folder):
+            print(f"  {path}")
+
+
+def _measure(run: Path, config: DictConfig) -> None:
+    """Write evaluation.json and print what it says."""
+    import numpy as np
+
+    from agents.evaluation import RECORD, Conditions, evaluate_run
+
+    conditions = Conditions(
+        config.episodes, config.seed, num_envs=min(config.num_envs, config.episodes)
+    )
+    source = _source(run, config)
+    record = evaluate_run(source, conditions, num_threads=config.num_threads, device=config.device)
+    for kind in ("deterministic", "exploring"):
+        returns, lengths = (np.array(record[kind][name]) for name in ("returns", "lengths"))
+        print(
+            f"{run}  {kind:<13}  return {returns.mean():,.1f} ± {returns.std():,.1f}"
+            f"  length {lengths.mean():,.0f}  ({returns.size} episodes)"
+        )
+    print(f"  {run / RECORD}", flush=True)
+
+
+def _film(run: Path, config: DictConfig) -> None:
+    """Write a film into videos/ and print where it is."""
+    from agents.errors import RunError
+    from analysis.film import film_run
+    from envs import RenderingError
+
+    try:
+        print(f"  {film_run(_source(run, config), seed=config.seed, device=config.device).path}")
+    except RenderingError as error:
+        raise RunError(f"no film: {error}") from error
+
+
+def _source(run: Path, config: DictConfig) -> Path:
+    return run if config.checkpoint is None else run / "checkpoints" / config.checkpoint
+
+
+def _patterns(runs: Any) -> list[str]:
+    return [str(run) for run in (runs if OmegaConf.is_list(runs) else [runs])]
+
+
+if __name__ == "__main__":
+    cli.run(evaluate, config_name="evaluate")

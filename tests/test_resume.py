@@ -1,0 +1,143 @@
+"""A training that is killed and resumed goes on exactly as if nothing had happened."""
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from agents.checkpoint import load_tree
+from agents.progress import WALL_CLOCK_COLUMNS, read_progress
+from tests.command_line import QUICK, SMALL, options_of, run, start, train, wait_until
+
+UPDATES = 18
+STEPS = 32 * UPDATES
+BRAINS = options_of("brain")
+BASELINES = [agent for agent in options_of("agent") if agent != "ppo"]
+CASES = {
+    **{brain: ("agent=ppo", f"brain={brain}", *SMALL["ppo"]) for brain in BRAINS},
+    **{agent: (f"agent={agent}", *SMALL[agent]) for agent in BASELINES},
+}
+"""Every brain and every baseline joins by having a file in conf/."""
+
+EVERY = ("checkpoint_every=96", f"total_steps={STEPS}")
+
+
+def record(path: Path) -> list[dict[str, str]]:
+    """Return progress.csv without what depends on the clock."""
+    rows = read_progress(path / "progress.csv")
+    return [
+        {name: value for name, value in row.items() if name not in WALL_CLOCK_COLUMNS}
+        for row in rows
+    ]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """Return a function that starts every case once and gives the record of one of them."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    running = {
+        name: start("train.py", *QUICK, *EVERY, *options, f"run_dir={name}", cwd=folder)
+        for name, options in list(CASES.items())[:1]
+    }
+
+    def get(name: str) -> list[dict[str, str]]:
+        if name not in running:
+            options = (*QUICK, *EVERY, *CASES[name], f"run_dir={name}")
+            running[name] = start("train.py", *options, cwd=folder)
+        _, errors = running[name].communicate(timeout=300)
+        assert running[name].returncode == 0, errors
+        return record(folder / name)
+
+    yield get
+    for process in running.values():
+        process.kill()
+        process.communicate()
+
+
+def stop(process: subprocess.Popen[str], *signals: signal.Signals) -> str:
+    for number in signals:
+        process.send_signal(number)
+    return "".join(process.communicate(timeout=120))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_killed_run_resumes_as_if_it_had_never_stopped(name, uninterrupted, tmp_path):
+    process = start("train.py", *QUICK, *EVERY, *CASES[name], "run_dir=killed", cwd=tmp_path)
+    wait_until(process, tmp_path / "killed", rows=5)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    kept = len(record(tmp_path / "killed"))
+    resumed = run("train.py", "resume=killed", cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    expected = uninterrupted(name)
+    assert kept < len(expected) == len(record(tmp_path / "killed"))
+    assert record(tmp_path / "killed") == expected
+
+
+def test_a_run_killed_in_every_other_update_resumes_each_time(uninterrupted, tmp_path):
+    """A checkpoint follows every update, so that some kills fall into the writing of one."""
+    name = "mlp"
+    options = (*QUICK, "checkpoint_every=1", f"total_steps={STEPS}", *CASES[name])
+    process = start("train.py", *options, "run_dir=killed", cwd=tmp_path)
+    for rows in (3, 8, 13):
+        wait_until(process, tmp_path / "killed", rows)
+        process.kill()
+        process.communicate()
+        process = start("train.py", "resume=killed", cwd=tmp_path)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert record(tmp_path / "killed") == uninterrupted(name)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_a_checkpoint_and_says_how_to_go_on(number, uninterrupted, tmp_path):
+    name = "mlp"
+    options = ("checkpoint_every=64", f"total_steps={STEPS}", *CASES[name])
+    process = start("train.py", *QUICK, *options, "run_dir=stopped", cwd=tmp_path)
+    wait_until(process, tmp_path / "stopped", rows=4)
+    said = stop(process, number)
+    assert process.returncode == 128 + number
+    assert "python train.py resume=stopped" in said
+    assert "Traceback" not in said
+    rows = record(tmp_path / "stopped")
+    _, metadata = load_tree(tmp_path / "stopped" / "checkpoints" / "latest")
+    assert metadata["env_steps"] == int(rows[-1]["env_steps"])
+    resumed = run("train.py", "resume=stopped", cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    assert record(tmp_path / "stopped") == uninterrupted(name)
+
+
+def test_a_second_signal_stops_at_once_and_leaves_the_last_checkpoint(tmp_path):
+    slow = ("agent.n_epochs=400", "agent.n_steps=64", "num_envs=8", "total_steps=100_000")
+    options = (*CASES["mlp"], *slow, "checkpoint_every=1")
+    process = start("train.py", *QUICK, *options, "run_dir=stopped", cwd=tmp_path)
+    wait_until(process, tmp_path / "stopped", rows=1)
+    process.send_signal(signal.SIGINT)
+    assert "stopping after this update" in process.stderr.readline() + process.stderr.readline()
+    said = stop(process, signal.SIGINT)
+    assert process.returncode == 128 + signal.SIGINT
+    assert "stopped at once" in said
+    assert load_tree(tmp_path / "stopped" / "checkpoints" / "latest")[1]["env_steps"] > 0
+
+
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(uninterrupted, tmp_path):
+    options = (*EVERY, *CASES["mlp"], "run_dir=run")
+    assert train(*options, cwd=tmp_path).returncode == 0
+    expected = record(tmp_path / "run")
+    newest = sorted((tmp_path / "run" / "checkpoints").glob("step_*"))[-1]
+    (newest / "state.json").write_text("{")
+    resumed = run("train.py", "resume=run", cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"{newest.name}/state.json is damaged" in resumed.stderr
+    assert record(tmp_path / "run") == expected == uninterrupted("mlp")
+
+
+def test_a_finished_run_goes_on_when_it_gets_more_steps(tmp_path):
+    assert train("total_steps=96", *CASES["mlp"], "run_dir=run", cwd=tmp_path).returncode == 0
+    again = run("train.py", "resume=run", cwd=tmp_path)
+    assert (again.returncode, len(record(tmp_path / "run"))) == (0, 3)
+    assert "already finished" in again.stdout
+    more = run("train.py", "resume=run", "total_steps=160", cwd=tmp_path)
+    assert (more.returncode, len(record(tmp_path / "run"))) == (0, 5), more.stderr
