@@ -95,9 +95,7 @@ def load_agent(
         )
     arguments = {**tree["hyperparameters"], **changes}
     if isinstance(arguments["learning_rate"], Mapping):
-        rate = factory_from_config(
-            arguments["learning_rate"], trusted=("agents.learning_rate.",)
-        )
+        rate = factory_from_config(arguments["learning_rate"], trusted=("agents.learning_rate.",))
         arguments["learning_rate"] = rate()
     model = cls(source, env, _setup=False, **arguments)
     if env is None:

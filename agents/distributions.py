@@ -48,8 +48,9 @@ class DiagonalGaussian:
     def __init__(self, space: spaces.Box) -> None:
         bounded = np.isfinite(space.low) & np.isfinite(space.high)
         self.low, self.high = space.low, space.high
-        self.centre = np.where(bounded, (space.high + space.low) / 2, 0.0).astype(np.float32)
-        self.half_range = np.where(bounded, (space.high - space.low) / 2, 1.0).astype(np.float32)
+        low, high = np.where(bounded, space.low, -1.0), np.where(bounded, space.high, 1.0)
+        self.centre = ((high + low) / 2).astype(np.float32)
+        self.half_range = ((high - low) / 2).astype(np.float32)
 
     def sample(self, output: BrainOutput, generator: torch.Generator) -> Tensor:
         """Draw mean + std * noise, [..., A]."""

@@ -52,7 +52,9 @@ class BrainPolicy(BasePolicy):
         del use_sde
         self.brain = obtain_brain(brain, observation_space, action_space)
         self.distribution = distribution_of(action_space)
-        self.optimizer = torch.optim.Adam(self._parameter_groups(), lr=lr_schedule(1), eps=1e-5, fused=True)
+        self.optimizer = torch.optim.Adam(
+            self._parameter_groups(), lr=lr_schedule(1), eps=1e-5, fused=True
+        )
         # Its own generator, so that looking at an agent never changes its training.
         self.generator = torch.Generator().manual_seed(torch.initial_seed())
 

@@ -206,7 +206,9 @@ class BrainPPO(OnPolicyAlgorithm):
         senses = self.brain.senses(obs_as_tensor(observation, self.device))
         return self.brain.step(senses, state)[0].value
 
-    def _value_beyond_time_limit(self, infos: list[dict[str, Any]], dones: np.ndarray) -> np.ndarray:
+    def _value_beyond_time_limit(
+        self, infos: list[dict[str, Any]], dones: np.ndarray
+    ) -> np.ndarray:
         """Return the value of the last observation where only the clock ended an episode, [B].
 
         Source: Pardo et al. 2018, arXiv:1712.00378.
@@ -269,7 +271,7 @@ class BrainPPO(OnPolicyAlgorithm):
         for name, value in measured.items():
             if not torch.isfinite(value):
                 raise NonFiniteError(
-                    f"{name.replace('_', ' ')} became {float(value)} in update "
+                    f"{name.replace('_', ' ')} became {float(value.detach())} in update "
                     f"{self.updates + 1}, at {self.num_timesteps:,} steps: lower the learning rate "
                     "or max_grad_norm, and resume from the last checkpoint"
                 )

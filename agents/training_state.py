@@ -2,6 +2,7 @@
 
 import random
 from collections import deque
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,12 +55,12 @@ def _episode_infos(infos: Any) -> list[dict[str, float]]:
 
 
 def read_agent_state(model: "BrainPPO") -> dict[str, Any]:
-    """Return the whole state of a learner between two updates."""
+    """Return the whole state of a learner between two updates, as a copy."""
     return {
         "env": read_env_state(model),
-        "last_observation": model._last_obs,
-        "last_episode_starts": model._last_episode_starts,
-        "brain_state": tree_leaves(model.brain_state),
+        "last_observation": deepcopy(model._last_obs),
+        "last_episode_starts": deepcopy(model._last_episode_starts),
+        "brain_state": [leaf.clone() for leaf in tree_leaves(model.brain_state)],
         "reward_scaler": model.reward_scaler.training_state(),
         "global_generators": read_global_generators(),
         **read_learned_state(model),
@@ -67,17 +68,17 @@ def read_agent_state(model: "BrainPPO") -> dict[str, Any]:
 
 
 def read_learned_state(model: "BrainPPO") -> dict[str, Any]:
-    """Return what is worth keeping when the environment is left behind."""
+    """Return what is worth keeping when the environment is left behind, as a copy."""
     return {
-        "brain": model.brain.state_dict(),
-        "optimizer": model.policy.optimizer.state_dict(),
+        "brain": deepcopy(model.brain.state_dict()),
+        "optimizer": deepcopy(model.policy.optimizer.state_dict()),
         "learning_rate": model.rate.training_state(),
         "generator": model.generator.get_state(),
         "prediction_generator": model.policy.generator.get_state(),
         "num_timesteps": model.num_timesteps,
         "updates": model.updates,
         "wall_seconds": model.wall_seconds,
-        "metrics": model.metrics,
+        "metrics": dict(model.metrics),
         "episode_infos": _episode_infos(model.ep_info_buffer),
     }
 

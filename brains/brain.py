@@ -1,9 +1,9 @@
 """The data flow of one control step, on one screen.
 
-    body -> senses -> normalise -> controller -> action head --+--> action
-                          |            |                       |
-                          +-> reflex --|-----------------------+
-                          +-> critic <-+ (detached) -> value
+body -> senses -> normalise -> controller -> action head --+--> action
+                      |            |                       |
+                      +-> reflex --|-----------------------+
+                      +-> critic <-+ (detached) -> value
 """
 
 from typing import Any, NamedTuple

@@ -11,6 +11,7 @@ from brains.factory import factory_from_config
 from brains.recurrent import RecurrentModule
 from brains.senses import Senses
 
+
 def action_size_of(action_space: spaces.Space) -> int:
     """Return how many numbers describe an action.
 

@@ -46,6 +46,7 @@ def _find(target: str, trusted: Sequence[str]) -> Callable[..., Any]:
     except (ImportError, AttributeError) as error:
         raise ValueError(f"_target_ {target!r} does not exist: {error}") from error
     # An imported name would open a trusted module's own imports (os, torch.load, ...).
-    if not getattr(found, "__module__", "").startswith(tuple(trusted)) or not callable(found):
+    home = f"{getattr(found, '__module__', '')}."
+    if not home.startswith(tuple(trusted)) or not callable(found):
         raise ValueError(f"_target_ {target!r} is not defined in a trusted module")
     return found

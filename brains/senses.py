@@ -54,7 +54,9 @@ class Senses(nn.Module):
     variance: Tensor
     count: Tensor
 
-    def __init__(self, observation_space: spaces.Space, *, clip: float, epsilon: float = 1e-8):
+    def __init__(
+        self, observation_space: spaces.Space, *, clip: float, epsilon: float = 1e-8
+    ) -> None:
         super().__init__()
         self.space = observation_space
         self.sizes = modality_sizes(observation_space)

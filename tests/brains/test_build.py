@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,6 @@ from brains_helpers import INPUT_SIZE, small_body
 from gymnasium import spaces
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
-from pathlib import Path
 
 from brains import brain_from_config
 from brains.factory import factory_from_config

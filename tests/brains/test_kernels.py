@@ -9,44 +9,54 @@ from pathlib import Path
 
 import pytest
 
-from brains.kernels import lif_kernel_name
-from brains.kernels.compiler import KernelError, load_kernel
+from brains.kernels import KernelError, lif, lif_kernel_name
+from brains.kernels.compiler import load_kernel
 
-NAME = "from brains.kernels import lif_kernel_name; print(lif_kernel_name())"
 needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler here")
 
 
-def name_in_use(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", NAME],
-        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.fixture
+def untried(monkeypatch, tmp_path):
+    """Make this process look for a kernel as if for the first time, with an empty cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("WETWARE_LIF_KERNEL", "auto")
+    monkeypatch.delenv("CC", raising=False)
+    lif._library.cache_clear()
+    yield monkeypatch
+    lif._library.cache_clear()
 
 
-def kept(tmp_path: Path) -> list[str]:
-    return sorted(path.name for path in tmp_path.rglob("*") if path.is_file())
+def kept(directory: Path) -> list[Path]:
+    return sorted(path for path in directory.rglob("*") if path.is_file())
 
 
-def test_without_a_compiler_torch_does_the_work(tmp_path):
-    done = name_in_use(tmp_path, PATH="", CC="", WETWARE_LIF_KERNEL="auto")
-    assert (done.stdout.strip(), done.stderr) == ("torch", "")
+def test_without_a_compiler_torch_does_the_work(untried):
+    untried.setenv("PATH", "")
+    assert lif_kernel_name() == "torch"
 
 
-def test_a_compiler_that_fails_leaves_the_work_to_torch(tmp_path):
-    done = name_in_use(tmp_path, CC="false", WETWARE_LIF_KERNEL="auto")
-    assert (done.stdout.strip(), done.stderr) == ("torch", "")
+def test_a_compiler_that_fails_leaves_the_work_to_torch(untried, tmp_path, capfd):
+    untried.setenv("CC", "false")
+    assert lif_kernel_name() == "torch"
+    assert capfd.readouterr() == ("", "")
     assert kept(tmp_path) == []
 
 
-def test_asking_for_the_compiled_kernel_without_a_compiler_says_how_to_mend_it(tmp_path):
-    done = name_in_use(tmp_path, PATH="", CC="", WETWARE_LIF_KERNEL="compiled")
-    assert done.returncode == 1
-    message = done.stderr.strip().splitlines()[-1]
-    assert "no C compiler found" in message
-    assert "WETWARE_LIF_KERNEL=auto" in message
+def test_asking_for_the_compiled_kernel_without_a_compiler_says_how_to_mend_it(untried):
+    untried.setenv("PATH", "")
+    untried.setenv("WETWARE_LIF_KERNEL", "compiled")
+    with pytest.raises(
+        KernelError, match=r"no C compiler found.*install gcc.*KERNEL=auto"
+    ) as found:
+        lif_kernel_name()
+    assert "\n" not in str(found.value)
+
+
+def test_a_compiler_that_is_not_there_is_named(untried):
+    untried.setenv("CC", "no-such-compiler -m64")
+    untried.setenv("WETWARE_LIF_KERNEL", "compiled")
+    with pytest.raises(KernelError, match="CC='no-such-compiler -m64' is not there"):
+        lif_kernel_name()
 
 
 def test_an_unknown_kernel_is_answered_with_the_known_ones(monkeypatch):
@@ -61,49 +71,53 @@ def test_the_torch_kernel_can_be_forced(monkeypatch):
 
 
 @needs_compiler
-def test_several_processes_that_compile_at_once_share_one_file(tmp_path):
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "WETWARE_LIF_KERNEL": "compiled"}
-    command = [sys.executable, "-c", NAME]
-    running = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-        for _ in range(3)
-    ]
-    assert [process.communicate()[0].strip() for process in running] == ["compiled"] * 3
-    (name,) = kept(tmp_path)
-    assert name.endswith(".so")
+def test_the_kernel_is_compiled_once_and_kept_for_its_owner_only(untried, tmp_path):
+    assert lif_kernel_name() == "compiled"
+    (library,) = kept(tmp_path)
+    assert stat.S_IMODE(library.parent.stat().st_mode) == 0o700
+    written = library.stat().st_mtime_ns
+    load_kernel("lif")
+    assert kept(tmp_path) == [library]
+    assert library.stat().st_mtime_ns == written
 
 
 @needs_compiler
-def test_the_second_process_compiles_nothing(tmp_path):
-    name_in_use(tmp_path)
-    (name,) = kept(tmp_path)
-    written = next(tmp_path.rglob(name)).stat().st_mtime_ns
-    assert name_in_use(tmp_path).stdout.strip() == "compiled"
-    assert next(tmp_path.rglob(name)).stat().st_mtime_ns == written
+def test_processes_that_compile_at_once_share_one_file(tmp_path):
+    command = "from brains.kernels.compiler import load_kernel; load_kernel('lif').lif_forward"
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    running = [subprocess.Popen([sys.executable, "-c", command], env=environment) for _ in "ab"]
+    assert [process.wait() for process in running] == [0, 0]
+    assert [path.suffix for path in kept(tmp_path)] == [".so"]
 
 
 @needs_compiler
-def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
+def test_a_cache_that_cannot_be_written_is_done_without(untried, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("")  # not a directory: refuses everybody, root included
-    monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    untried.setenv("XDG_CACHE_HOME", str(blocked))
+    untried.setattr("tempfile.tempdir", str(tmp_path))
     assert load_kernel("lif").lif_forward
-    assert kept(tmp_path) == ["file"]
+    assert kept(tmp_path) == [blocked]
 
 
 @needs_compiler
-def test_a_damaged_file_in_the_cache_is_replaced(tmp_path):
-    name_in_use(tmp_path)
-    (name,) = kept(tmp_path)
-    damaged = next(tmp_path.rglob(name))
+def test_a_damaged_file_in_the_cache_is_replaced(untried, tmp_path):
+    load_kernel("lif")
+    (library,) = kept(tmp_path)
+    damaged = tmp_path / "other" / library.relative_to(tmp_path)
+    damaged.parent.mkdir(parents=True)
     damaged.write_bytes(b"not a library")
-    assert name_in_use(tmp_path, WETWARE_LIF_KERNEL="compiled").stdout.strip() == "compiled"
+    untried.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
+    assert load_kernel("lif").lif_forward
     assert damaged.read_bytes() != b"not a library"
 
 
 @needs_compiler
-def test_the_cache_is_open_to_its_owner_only(tmp_path):
-    name_in_use(tmp_path)
-    directory = next(tmp_path.rglob("*.so")).parent
-    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+def test_another_version_of_the_source_is_another_file(untried, tmp_path):
+    load_kernel("lif")
+    shutil.copytree(Path(lif.__file__).parent, tmp_path / "changed")
+    with (tmp_path / "changed" / "lif.h").open("a") as header:
+        header.write("/* changed */\n")
+    untried.setattr("brains.kernels.compiler.HERE", tmp_path / "changed")
+    load_kernel("lif")
+    assert len(list((tmp_path / "wetware").rglob("*.so"))) == 2

@@ -77,7 +77,9 @@ def test_gradients_of_unrolling_equal_those_of_stepping(part, inputs, starts):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
-def test_the_same_inputs_and_state_twice_give_the_same_output_and_leave_the_state_alone(part, inputs):
+def test_the_same_inputs_and_state_twice_give_the_same_output_and_leave_the_state_alone(
+    part, inputs
+):
     state = lived_state(part)
     before = tree_map(torch.clone, state)
     first, _ = part(inputs[0], state)

@@ -38,7 +38,9 @@ def test_modalities_stay_in_the_order_of_the_space():
     names = list(senses.sizes)
     expected = {"goal": [0.0, 1.0, 0.0], "touch": [0.1, 0.2]}
     flat = [number for name in names for number in expected[name]]
-    torch.testing.assert_close(joined[0], torch.tensor(flat, dtype=torch.float64), atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        joined[0], torch.tensor(flat, dtype=torch.float64), atol=1e-6, rtol=0
+    )
 
 
 def test_a_space_that_cannot_be_sensed_is_refused_by_name():

@@ -40,7 +40,9 @@ def one_neuron(**changes):
 
 
 def state_of(potential=0.0, spikes=0.0, adaptation=0.0, readout=0.0):
-    return LIFState(*(torch.tensor([[value]]) for value in (potential, spikes, adaptation, readout)))
+    return LIFState(
+        *(torch.tensor([[value]]) for value in (potential, spikes, adaptation, readout))
+    )
 
 
 def test_the_potential_decays_by_its_own_factor_without_input():
@@ -74,7 +76,9 @@ def test_adaptation_raises_the_threshold():
 
 def test_a_spike_reaches_others_one_step_later():
     weight = torch.tensor([[0.0, 0.0], [0.7, 0.0]])  # from the first neuron to the second
-    two = LIFParameters(weight, None, None, torch.tensor([0.5, 0.5]), torch.tensor([0.8, 0.8]), None, None)
+    two = LIFParameters(
+        weight, None, None, torch.tensor([0.5, 0.5]), torch.tensor([0.8, 0.8]), None, None
+    )
     rest = torch.zeros(1, 2)
     first = lif_step(torch.tensor([[2.0, 0.0]]), LIFState(rest, rest, rest, rest), two, slope=2.0)
     second = lif_step(torch.zeros(1, 2), first, two, slope=2.0)
@@ -126,7 +130,9 @@ def test_activity_tells_shares_between_zero_and_one():
     assert activity["synaptic_ops_per_action"].item() == pytest.approx(spikes_per_action * 16)
 
 
-@pytest.mark.parametrize("bad", [{"substeps": 0}, {"membrane_decays": (0.0, 0.5)}, {"readout_decays": (0.9, 0.3)}])
+@pytest.mark.parametrize(
+    "bad", [{"substeps": 0}, {"membrane_decays": (0.0, 0.5)}, {"readout_decays": (0.9, 0.3)}]
+)
 def test_impossible_settings_are_refused_with_their_value(bad):
     with pytest.raises(ValueError, match="got"):
         controller(**bad)

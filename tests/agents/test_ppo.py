@@ -1,0 +1,264 @@
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from stable_baselines3.common.callbacks import BaseCallback, EvalCallback
+from stable_baselines3.common.evaluation import evaluate_policy
+
+import envs
+from agents import BrainPPO
+from agents.errors import CheckpointError, NonFiniteError
+from brains import brain_from_config
+from brains.recurrent import tree_leaves
+
+CONF = Path(__file__).parents[2] / "conf"
+BRAINS = sorted(file.stem for file in (CONF / "brain").glob("*.yaml") if file.stem != "none")
+ROWS = 4
+
+
+def config_of(name):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", overrides=[f"brain={name}"])
+    return OmegaConf.to_container(config.brain, resolve=True)
+
+
+def described(name):
+    brain = config_of(name)
+    brain.pop("learning")
+    if "hidden_size" in brain["controller"]:
+        brain["controller"]["hidden_size"] = 32
+    return brain
+
+
+def pendulums(seed=0):
+    return envs.make_vec_env("InvertedPendulum-v5", num_envs=ROWS, seed=seed, num_threads=1)
+
+
+def small_ppo(name="gru", env=None, **options):
+    segment = config_of(name)["learning"]["segment_length"]
+    small = {"n_steps": 32, "segment_length": segment, "n_epochs": 2, "n_minibatches": 2}
+    return BrainPPO(described(name), env or pendulums(), seed=0, **{**small, **options})
+
+
+class Recorder(BaseCallback):
+    """Keeps what each hook saw."""
+
+    def __init__(self):
+        super().__init__()
+        self.steps = 0
+        self.rollouts = 0
+
+    def _on_step(self):
+        self.steps += 1
+        return True
+
+    def _on_rollout_end(self):
+        self.rollouts += 1
+
+
+@pytest.mark.parametrize("name", BRAINS)
+def test_on_a_fresh_rollout_every_probability_ratio_is_one(name):
+    class Check(BaseCallback):
+        worst = 0.0
+
+        def _on_step(self):
+            return True
+
+        def _on_rollout_end(self):
+            model = self.model
+            with torch.no_grad():
+                for batch in model.rollout.minibatches(2, torch.Generator()):
+                    output, _ = model.brain.unroll(batch.senses, batch.episode_start, batch.state)
+                    again = model.policy.distribution.log_prob(output, batch.actions)
+                    self.worst = max(self.worst, float((again - batch.log_probs).abs().max()))
+
+    model, check = small_ppo(name), Check()
+    model.learn(4 * 32 * ROWS, callback=check)  # poles fall: segments contain restarts
+    assert check.worst < 1e-5
+
+
+@pytest.mark.parametrize("name", BRAINS)
+def test_the_same_seed_gives_the_same_weights_after_two_updates(name):
+    weights = []
+    for _ in range(2):
+        model = small_ppo(name)
+        model.learn(2 * 32 * ROWS)
+        weights.append(torch.cat([p.detach().flatten() for p in model.brain.parameters()]))
+    assert torch.equal(*weights)
+
+
+def test_another_seed_gives_other_weights():
+    one, other = small_ppo(), BrainPPO(described("gru"), pendulums(), seed=1)
+    assert not torch.equal(one.brain.action_head.weight, other.brain.action_head.weight)
+
+
+@pytest.mark.parametrize("name", BRAINS)
+def test_training_goes_on_exactly_from_its_state(name):
+    states = []
+
+    class Read(BaseCallback):
+        def _on_step(self):
+            return True
+
+        def _on_rollout_start(self):
+            if self.model.updates == 2:
+                states.append(self.model.training_state())
+
+    straight = small_ppo(name)
+    straight.learn(4 * 32 * ROWS, callback=Read())
+    resumed = small_ppo(name, env=pendulums(seed=99))
+    resumed.load_training_state(states[0])
+    resumed.learn(2 * 32 * ROWS, reset_num_timesteps=False)
+    assert resumed.num_timesteps == straight.num_timesteps
+    pairs = zip(straight.brain.parameters(), resumed.brain.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+    timing = {"wall_seconds", "steps_per_second"}
+    rows = [
+        {key: value for key, value in model.progress_row().items() if key not in timing}
+        for model in (straight, resumed)
+    ]
+    assert rows[0] == rows[1]
+
+
+def test_looking_at_an_agent_never_changes_its_training():
+    weights = []
+    for looks in (False, True):
+        model = small_ppo()
+        model.learn(32 * ROWS)
+        if looks:
+            evaluate_policy(model, pendulums(seed=5), n_eval_episodes=4, deterministic=False)
+        model.learn(32 * ROWS, reset_num_timesteps=False)
+        weights.append(torch.cat([p.detach().flatten() for p in model.brain.parameters()]))
+    assert torch.equal(*weights)
+
+
+@pytest.mark.parametrize("name", BRAINS)
+def test_predict_carries_memory_and_restarts_the_rows_it_is_told_to(name):
+    model = small_ppo(name)
+    observation = np.random.default_rng(0).normal(size=(ROWS, 4))
+    action, state = model.predict(observation, deterministic=True)
+    assert action.shape == (ROWS, 1)
+    assert model.action_space.contains(action[0])
+    starts = np.array([True, False, False, False])
+    again, _ = model.predict(observation, state, starts, deterministic=True)
+    np.testing.assert_allclose(again[0], action[0], rtol=1e-6)
+    assert np.allclose(again[1:], action[1:]) == (not tree_leaves(state))
+
+
+def test_a_single_observation_gives_a_single_action():
+    action, _ = small_ppo().predict(np.zeros(4))
+    assert action.shape == (1,)
+
+
+def test_sb3_callbacks_and_evaluation_work(tmp_path):
+    model, recorder = small_ppo(), Recorder()
+    evaluation = EvalCallback(
+        pendulums(seed=7), n_eval_episodes=2, eval_freq=32, log_path=str(tmp_path), verbose=0
+    )
+    model.learn(2 * 32 * ROWS, callback=[recorder, evaluation])
+    assert (recorder.steps, recorder.rollouts) == (64, 2)
+    assert (tmp_path / "evaluations.npz").exists()
+    mean, _ = evaluate_policy(model, pendulums(seed=8), n_eval_episodes=4)
+    assert mean > 0
+
+
+def test_a_callback_can_stop_training():
+    class Stop(BaseCallback):
+        def _on_step(self):
+            return self.num_timesteps < 5 * ROWS
+
+    model = small_ppo()
+    model.learn(1000, callback=Stop())
+    assert model.num_timesteps == 5 * ROWS
+
+
+def test_plain_gymnasium_environments_can_be_learned_in():
+    model = BrainPPO(
+        described("gru"), gymnasium.make("CartPole-v1"), n_steps=32, n_epochs=1, n_minibatches=2
+    )
+    model.learn(64)
+    action, _ = model.predict(np.zeros(4))
+    assert model.action_space.contains(int(action))
+
+
+@pytest.mark.parametrize("name", BRAINS)
+def test_a_saved_agent_acts_as_before(name, tmp_path):
+    model = small_ppo(name)
+    model.learn(32 * ROWS)
+    model.save(tmp_path / "agent")
+    loaded = BrainPPO.load(tmp_path / "agent")
+    observation = np.random.default_rng(0).normal(size=(3, 4))
+    expected, _ = model.predict(observation, deterministic=True)
+    np.testing.assert_array_equal(loaded.predict(observation, deterministic=True)[0], expected)
+    on = BrainPPO.load(tmp_path / "agent", env=pendulums())
+    on.learn(32 * ROWS, reset_num_timesteps=False)
+    assert on.num_timesteps == 2 * 32 * ROWS
+
+
+def test_a_ready_made_brain_must_be_given_again_when_loading(tmp_path):
+    env = pendulums()
+    brain = brain_from_config(described("gru"), env.observation_space, env.action_space)
+    BrainPPO(brain, env).save(tmp_path / "agent")
+    with pytest.raises(CheckpointError, match="pass brain="):
+        BrainPPO.load(tmp_path / "agent")
+    brain = brain_from_config(described("gru"), env.observation_space, env.action_space)
+    assert BrainPPO.load(tmp_path / "agent", brain=brain).brain is brain
+
+
+def test_a_nan_stops_training_with_where_and_before_it_reaches_the_weights():
+    class Poison(BaseCallback):
+        def _on_step(self):
+            return True
+
+        def _on_rollout_end(self):
+            self.model.rollout.rewards[:] = float("nan")
+            self.model.rollout.advantages[:] = float("nan")
+
+    model = small_ppo()
+    with pytest.raises(NonFiniteError, match="policy loss became nan in update 1, at 128 steps"):
+        model.learn(32 * ROWS, callback=Poison())
+    assert all(torch.isfinite(parameter).all() for parameter in model.brain.parameters())
+
+
+def test_an_end_by_the_clock_is_worth_what_would_have_followed():
+    model = small_ppo()
+    model._last_obs = model.env.reset()
+    model._last_episode_starts = np.ones(ROWS, bool)
+    ended = np.array([True, True, False, False])
+    last = np.random.default_rng(0).normal(size=(ROWS, 4))
+    infos = [
+        {"TimeLimit.truncated": True, "terminal_observation": last[0]},
+        {"TimeLimit.truncated": False, "terminal_observation": last[1]},
+        {},
+        {},
+    ]
+    with torch.no_grad():
+        beyond = model._value_beyond_time_limit(infos, ended)
+        expected = model._value_of(last, model.brain_state)
+    assert beyond[0] == pytest.approx(float(expected[0]), rel=1e-5)
+    assert beyond[1:].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_it_learns_to_balance_a_pole():
+    env = envs.make_vec_env("InvertedPendulum-v5", num_envs=16, seed=0, num_threads=1)
+    model = BrainPPO(described("gru"), env, seed=0, n_steps=64, n_epochs=6)
+    before, _ = evaluate_policy(model, pendulums(seed=50), n_eval_episodes=8)
+    model.learn(20_000)
+    after, _ = evaluate_policy(model, pendulums(seed=50), n_eval_episodes=8)
+    assert after > 5 * before
+
+
+def test_defaults_are_those_of_the_configuration():
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", overrides=["brain=spiking", "agent=ppo"])
+    agent = OmegaConf.to_container(config.agent, resolve=True)
+    model = BrainPPO(described("spiking"), pendulums())
+    assert agent.pop("learning_rate") == model.rate.description()
+    names = {"value_coefficient": "vf_coef", "entropy_coefficient": "ent_coef"}
+    agent.pop("_target_")
+    for name, value in agent.items():
+        assert getattr(model, names.get(name, name)) == value, name
