@@ -25,7 +25,8 @@ import gymnasium
 import mujoco
 import numpy as np
 from mujoco import rollout
-from stable_baselines3.common.vec_env import VecEnv
+
+from envs.sb3 import EngineVecEnv
 
 WORKER = Path(__file__).with_name("envpool_worker.py")
 SAMPLED_STEPS = 24  # control steps whose states the raw loop replays each round
@@ -60,7 +61,10 @@ class Wetware:
     """The SB3 face of the batched engine: what training steps."""
 
     def __init__(self, env_id: str, num_envs: int, num_threads: int) -> None:
-        self.env = envs.make_vec_env(env_id, num_envs=num_envs, num_threads=num_threads)
+        env = envs.make_vec_env(env_id, num_envs=num_envs, num_threads=num_threads)
+        if not isinstance(env, EngineVecEnv):
+            raise SystemExit(f"{env_id} is not a native task; those are {envs.native_names()}")
+        self.env = env
         self.actions = random_actions(self.env.action_space, num_envs)
         self.env.reset()
 
@@ -76,10 +80,9 @@ class RawPhysics:
     """`mj_step` alone, in C on as many threads, from states that Wetware's rows pass through."""
 
     def __init__(self, wetware: Wetware, num_threads: int) -> None:
-        env: VecEnv = wetware.env
-        assert isinstance(env, envs.EngineVecEnv)
-        self._env, self._actions = env, wetware.actions
-        self._model, self._skip = env.engine.task.model, env.engine.task.frame_skip
+        self._env, self._actions = wetware.env, wetware.actions
+        task = wetware.env.engine.task
+        self._model, self._skip = task.model, task.frame_skip
         self._pool = rollout.Rollout(nthread=num_threads)
         self._data = [mujoco.MjData(self._model) for _ in range(num_threads)]
 

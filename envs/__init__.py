@@ -4,10 +4,8 @@ import envs.headless  # noqa: F401 - chooses how to draw, before MuJoCo is impor
 from envs.errors import PhysicsError, RenderingError, UnknownEnvironment, UnsavableError
 from envs.make import make_vec_env
 from envs.registration import native_names, register_tasks
-from envs.sb3 import EngineVecEnv
 
 __all__ = [
-    "EngineVecEnv",
     "PhysicsError",
     "RenderingError",
     "UnknownEnvironment",

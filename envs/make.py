@@ -1,12 +1,16 @@
 """`make_vec_env`: any environment by its name, as an SB3 `VecEnv`."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from envs.engine import Engine
-from envs.gymnasium_rows import GymnasiumVecEnv
 from envs.registration import build_task, native_spec, require_known
-from envs.sb3 import EngineVecEnv
+
+if TYPE_CHECKING:
+    from envs.gymnasium_rows import GymnasiumVecEnv
+    from envs.sb3 import EngineVecEnv
 
 
 def make_vec_env(
@@ -34,6 +38,10 @@ def make_vec_env(
         UnknownEnvironment: No environment has this name.
         ValueError: An option or a challenge is unknown.
     """
+    # SB3 brings PyTorch along, which those who only step bodies need not wait for.
+    from envs.gymnasium_rows import GymnasiumVecEnv
+    from envs.sb3 import EngineVecEnv
+
     require_known(env_id)
     if challenge is not None:
         raise ValueError(f"unknown challenge {challenge!r}; there are none yet, use challenge=None")
