@@ -25,7 +25,7 @@ from agents.training_state import load_agent_state, read_agent_state
 from brains import Brain, reset_where, tree_map
 
 DEFAULT_RATE = KLAdaptiveRate(
-    initial=7e-4, minimum=1e-4, maximum=1e-3, kl_low=0.02, kl_high=0.045, factor=1.5, anneal=True
+    initial=1e-3, minimum=1e-4, maximum=2e-3, kl_low=0.02, kl_high=0.045, factor=1.5, anneal=True
 )
 
 
@@ -68,9 +68,9 @@ class BrainPPO(OnPolicyAlgorithm):
         seed: int | None = 0,
         device: str | torch.device = "cpu",
         learning_rate: LearningRate | float = DEFAULT_RATE,
-        n_steps: int = 32,
+        n_steps: int = 64,
         segment_length: int = 16,
-        n_epochs: int = 8,
+        n_epochs: int = 5,
         n_minibatches: int = 4,
         gamma: float = 0.99,
         gae_lambda: float = 0.95,
