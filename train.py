@@ -21,7 +21,7 @@ def train(config: DictConfig) -> None:
 
     hydra = HydraConfig.get()
     in_grid = hydra.mode == RunMode.MULTIRUN
-    with open_run(config, hydra.overrides.task, in_grid=in_grid) as run, StopSignals() as stop:
+    with open_run(config, hydra.overrides.task, in_grid=in_grid) as run:
         if run.finished:
             announce(run, already=True)
             return
@@ -32,6 +32,7 @@ def train(config: DictConfig) -> None:
         if run.state is not None:
             agent.load_training_state(run.state)
         begin(run)
+        stop = StopSignals()
         callback = RunCallback(
             folder=run.folder,
             trackers=trackers,
@@ -44,7 +45,8 @@ def train(config: DictConfig) -> None:
         trackers.start(run.folder.path, run.config, run.env_steps)
         try:
             left = run.config.total_steps - run.env_steps
-            agent.learn(left, callback, reset_num_timesteps=run.state is None)
+            with stop:
+                agent.learn(left, callback, reset_num_timesteps=run.state is None)
             film(run, trackers)
         except StopTraining:
             how_to_go_on(run)

@@ -11,7 +11,7 @@ from agents.progress import duration, read_progress, tell
 from agents.trackers import Trackers
 from agents.training_run import TrainingRun
 
-FILM_SECONDS_AT_MOST = 300.0
+FILM_SECONDS_AT_MOST = 600.0
 
 
 def film(run: TrainingRun, trackers: Trackers) -> None:
@@ -97,7 +97,7 @@ def quoted(path: Path) -> str:
 
 
 def _films(run: TrainingRun) -> list[Path]:
-    return sorted((run.folder.path / "videos").glob("*.mp4"))
+    return sorted((run.folder.path / "videos").glob("[!.]*.mp4"))
 
 
 def _ended(row: dict[str, str]) -> bool:

@@ -56,6 +56,8 @@ def run(job: Callable[[DictConfig], None], *, config_name: str) -> NoReturn:
         _exit(explain(error, config_name, sys.argv[1:]), exit_code(error))
     except KeyboardInterrupt:
         _exit("interrupted", 128 + signal.SIGINT)
+    finally:
+        del os.environ["HYDRA_FULL_ERROR"]
     sys.exit(0)
 
 

@@ -96,6 +96,9 @@ class WandbTracker(Tracker):
 
     def start(self, folder: Path, config: DictConfig, env_steps: int) -> None:
         """Open the run; a resumed one keeps its identity."""
+        os.environ.setdefault(
+            "WANDB_DISABLE_WEAVE", "true"
+        )  # it takes `agents` for another package
         (folder / "wandb").mkdir(exist_ok=True)
         identity = folder / "wandb" / "run_id.txt"
         if not identity.exists():

@@ -1,0 +1,289 @@
+"""A mistake on the command line ends in one line that names what is right, and loses nothing."""
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+import evaluate
+import train
+from agents import cli, trackers
+from agents.progress import read_progress
+from tests.command_line import QUICK, SMALL, start
+from tests.command_line import train as run_train
+
+TINY = (*QUICK, "brain=mlp", *SMALL["ppo"], "checkpoint_every=1000")
+
+
+@pytest.fixture
+def command(monkeypatch, capsys, tmp_path):
+    """Return a function that runs a script in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+
+    def call(*overrides: str, script=train.train, name: str = "train"):
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *overrides])
+        with pytest.raises(SystemExit) as end:
+            cli.run(script, config_name=name)
+        captured = capsys.readouterr()
+        return end.value.code, captured.out, captured.err
+
+    return call
+
+
+MISTAKES = {
+    "seed=abc": "seed must be a whole number, got 'abc'",
+    "seed=-1": "seed must be at least 0, got -1",
+    "total_steps=1.5": "total_steps must be a whole number, got 1.5",
+    "total_steps=0": "total_steps must be at least 1, got 0",
+    "num_envs=null": "num_envs must be a whole number, got None",
+    "stagger=2": "stagger must be true or false, got 2",
+    "totl_steps=3": "unknown key 'totl_steps'; did you mean 'total_steps'?",
+    "env=HalfCheeta-v5": "unknown env 'HalfCheeta-v5'; did you mean 'HalfCheetah-v5'? "
+    "(any other Gymnasium environment: env=any env.id=HalfCheeta-v5)",
+    "env=any": "env.id is missing: set env.id=...",
+    "brain=spikng": "unknown brain 'spikng'; did you mean 'spiking'?",
+    "brain/controller=lstn": "unknown brain/controller 'lstn'; did you mean 'lstm'?",
+    "agent=sb3pp": "unknown agent 'sb3pp'; did you mean 'sb3_ppo'?",
+    "tracker=[tensorbord]": "unknown tracker 'tensorbord'; did you mean 'tensorboard'?",
+    "brian=gru": "unknown key 'brian'; did you mean 'brain'?",
+    "brain.controller.hiden_size=3": "unknown key 'brain.controller.hiden_size'; "
+    "did you mean 'brain.controller.hidden_size'?",
+    "brain.controller.hidden_size=big": "brain.controller.hidden_size must be a whole number, "
+    "got 'big'",
+    "brain.controller=5": "brain.controller is a group of settings, got 5; set one of them",
+    "agent.gamma=high": "agent.gamma must be a number, got 'high'",
+    "+foo.bar=1": "unknown key 'foo'",
+    "+agent.gama=1": "unknown key 'agent.gama'; did you mean 'agent.gamma'?",
+    "~agent.gamma": "agent.gamma was taken away, but it is needed",
+    "env.kwargs.frame_skip=1": "env.kwargs.frame_skip is not there yet: "
+    "add it with +env.kwargs.frame_skip=...",
+    "+env.kwargs.frame_skp=1": "HalfCheetah-v5 has no option 'frame_skp'",
+    "seed": "cannot read 'seed': write options as key=value",
+    "seed=[1": "cannot read 'seed=[1': write options as key=value",
+    "hydra.foo=1": "unknown key 'hydra.foo'",
+    "resume=runs/none": "there is no run at runs/none: it has no config.yaml",
+    "seed=0,1": "",
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_told_in_one_line_with_what_would_be_right(mistake, command, tmp_path):
+    code, out, err = command(*QUICK, mistake)
+    assert code == 2
+    assert out == ""
+    assert err.count("\n") == 1, err
+    assert err.startswith(MISTAKES[mistake])
+    assert not list(tmp_path.rglob("config.yaml"))
+
+
+def test_an_unknown_gymnasium_id_names_the_nearest(command):
+    code, _, err = command("env=any", "env.id=CartPol-v1")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "unknown environment 'CartPol-v1'; did you mean 'CartPole-v1'?" in err
+
+
+def test_a_mistake_in_a_grid_stops_it_before_the_first_cell(command, tmp_path):
+    code, _, err = command("-m", *TINY, "brain=mlp,gruu", "total_steps=32")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "unknown brain 'gruu'; did you mean 'gru'?" in err
+    assert not list(tmp_path.rglob("config.yaml"))
+
+
+def test_a_baseline_refuses_a_brain(command):
+    code, _, err = command(*QUICK, "agent=sb3_ppo", "brain=mlp")
+    assert (code, err) == (2, "Sb3PPO brings its own network: leave brain=... out\n")
+
+
+def test_a_real_process_prints_one_line_and_no_traceback(tmp_path):
+    finished = run_train("sed=1", cwd=tmp_path)
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert finished.stderr == "unknown key 'sed'; did you mean 'seed'?\n"
+
+
+def test_whole_floats_and_underscores_are_whole_numbers(command, tmp_path):
+    code, out, err = command(*TINY, "total_steps=6.4e1", "+env.kwargs.frame_skip=5", "run_dir=r")
+    assert code == 0, err
+    assert "64/64 steps" in out
+    assert "total_steps: 64\n" in (tmp_path / "r" / "config.yaml").read_text()
+
+
+def test_a_run_folder_holds_what_the_run_was(command, tmp_path):
+    code, out, err = command(*TINY, "total_steps=64", "tracker=tensorboard")
+    assert code == 0, err
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert folder.name == "HalfCheetah-v5_mlp_ppo_agent.n_epochs-1_agent.n_minibatches-1_" + (
+        "agent.n_steps-16_num_envs-2_seed0"
+    )
+    found = {path.name for path in folder.iterdir()}
+    assert found >= {"config.yaml", "command.txt", "versions.json", "progress.csv", "checkpoints"}
+    assert list((folder / "tensorboard").glob("events.*"))
+    assert (folder / "checkpoints" / "latest").resolve().name == "step_000000064"
+    assert [row["env_steps"] for row in read_progress(folder / "progress.csv")] == ["32", "64"]
+    assert "train.py" in (folder / "command.txt").read_text()
+    assert f"resume=runs/{folder.name}" in out
+
+
+def test_a_run_is_never_overwritten(command, tmp_path):
+    assert command(*TINY, "total_steps=32", "run_dir=r")[0] == 0
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "r").rglob("*")}
+    code, _, err = command(*TINY, "total_steps=32", "run_dir=r")
+    assert (code, err) == (2, "r holds a run: resume=r goes on with it, "
+                              "or choose another run_dir\n")  # fmt: skip
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "r").rglob("*")} == before
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "me.jpg").touch()
+    code, _, err = command(*TINY, "run_dir=photos")
+    assert (code, err) == (2, "photos holds other files: choose another run_dir\n")
+
+
+def test_a_resumed_run_changes_nothing_but_its_budget(command):
+    assert command(*TINY, "total_steps=32", "run_dir=r")[0] == 0
+    code, _, err = command("resume=r", "agent.gamma=0.9")
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith("a resumed run cannot change agent.gamma, only total_steps")
+    code, out, err = command("resume=r", "total_steps=64", "film=false")
+    assert (code, err) == (0, "")
+    assert "64/64 steps" in out
+
+
+def test_two_processes_never_train_in_one_folder(command, tmp_path):
+    process = start("train.py", *TINY, "total_steps=100_000_000", "run_dir=r", cwd=tmp_path)
+    while not (tmp_path / "r" / "config.yaml").exists():
+        assert process.poll() is None
+    code, _, err = command("resume=r")
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith("another process is training in r")
+
+
+def test_a_grid_skips_finished_cells_and_goes_on_with_others(command, tmp_path):
+    grid = ("-m", *TINY, "seed=0,1", "checkpoint_every=32", "total_steps=64")
+    assert command(*grid)[0] == 0
+    folders = sorted((tmp_path / "runs").glob("[!.]*"))
+    assert [folder.name[-5:] for folder in folders] == ["seed0", "seed1"]
+    for path in (folders[1] / "checkpoints").glob("step_000000064/*"):
+        path.unlink()
+    (folders[1] / "checkpoints" / "step_000000064").rmdir()
+    records = [(folder / "progress.csv").read_text() for folder in folders]
+    code, out, err = command(*grid)
+    assert code == 0, err
+    assert out.count("was already finished") == 1
+    assert [len(read_progress(folder / "progress.csv")) for folder in folders] == [2, 2]
+    assert (folders[0] / "progress.csv").read_text() == records[0]
+
+
+def test_a_failed_cell_does_not_end_the_grid_and_is_retried(command, tmp_path, monkeypatch):
+    grid = ("-m", *TINY, "agent.max_grad_norm=0.5,7.0", "total_steps=32")
+    original = cli.check_config
+
+    def check(config, reference):
+        if config.agent.max_grad_norm == 7.0:
+            raise cli.RunError("it broke")
+        return original(config, reference)
+
+    monkeypatch.setattr(cli, "check_config", check)
+    code, _, err = command(*grid)
+    assert code == 1
+    assert err.splitlines()[0] == "it broke"
+    assert err.splitlines()[-1].endswith("the same command retries them")
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = command(*grid)
+    assert code == 0
+    assert out.count("was already finished") == 1
+
+
+def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_checkpoint(command, tmp_path):
+    assert command(*TINY, "total_steps=32", "run_dir=r")[0] == 0
+    config = tmp_path / "r" / "config.yaml"
+    config.write_text(
+        config.read_text().replace("value_coefficient: 0.5", "value_coefficient: .nan")
+    )
+    code, _, err = command("resume=r", "total_steps=96")
+    assert (code, err.count("\n")) == (1, 1), err
+    assert "nan" in err
+    assert "the checkpoint at step 32 is intact: resume=r" in err
+
+
+def test_physics_that_is_not_finite_stops_the_run(command, monkeypatch):
+    from envs import PhysicsError
+    from envs.sb3 import EngineVecEnv
+
+    def broken(self):
+        raise PhysicsError("HalfCheetah-v5: row 1 became non-finite at its step 3")
+
+    monkeypatch.setattr(EngineVecEnv, "step_wait", broken)
+    code, _, err = command(*TINY, "run_dir=r")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "row 1 became non-finite at its step 3" in err
+    assert "no checkpoint was written yet" in err
+
+
+def test_a_full_disk_stops_the_run_in_one_line(command, monkeypatch):
+    from agents.progress import ProgressFile
+
+    def full(self, row):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ProgressFile, "append", full)
+    code, _, err = command(*TINY, "run_dir=r")
+    assert (code, err.count("\n")) == (1, 1)
+    assert err.startswith("the disk is full: make room")
+
+
+def test_without_a_renderer_training_is_complete_and_the_message_says_what_mends_it(tmp_path):
+    options = (*TINY, "total_steps=32", "film=true", "run_dir=r")
+    finished = run_train(*options, cwd=tmp_path, env={"MUJOCO_GL": "disabled"})
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stderr.count("\n") == 1
+    assert finished.stderr.startswith("no film: ")
+    assert "make doctor" in finished.stderr
+    assert "checkpoint     r/checkpoints/latest" in finished.stdout
+
+
+def test_evaluation_writes_returns_and_compares_runs(command, tmp_path):
+    grid = ("-m", *TINY, "env=InvertedPendulum-v5", "seed=0,1", "total_steps=32")
+    assert command(*grid)[0] == 0
+    options = ("episodes=2", "num_threads=1", "output=out")
+    code, out, err = command("runs=runs/*", *options, script=evaluate.evaluate, name="evaluate")
+    assert code == 0, err
+    assert len(list(tmp_path.glob("runs/*/evaluation.json"))) == 2
+    assert {path.name for path in Path("out").iterdir()} >= {"comparison.md", "comparison.csv"}
+    assert "deterministic" in out
+
+
+def test_evaluating_what_is_not_there_is_told_in_one_line(command):
+    for overrides in ([], ["runs=nowhere"], ["runs=x", "episods=3"]):
+        code, _, err = command(*overrides, script=evaluate.evaluate, name="evaluate")
+        assert (code, err.count("\n")) == (2, 1)
+
+
+def test_a_tracker_that_fails_is_left_out_and_training_goes_on(command, monkeypatch, tmp_path):
+    def broken(*_):
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr(trackers.TensorBoardTracker, "log", broken)
+    code, _, err = command(*TINY, "tracker=tensorboard", "total_steps=64", "run_dir=r")
+    assert (code, err) == (0, "tracker tensorboard failed and is left out: no route\n")
+    assert len(read_progress(tmp_path / "r" / "progress.csv")) == 2
+
+
+def test_wandb_without_a_key_stays_offline_and_never_asks(tmp_path):
+    offline = {"WANDB_API_KEY": "", "HOME": str(tmp_path), "NETRC": str(tmp_path / "netrc")}
+    options = (*TINY[1:], "num_threads=1", "film=false", "tracker=wandb", "total_steps=64")
+    finished = run_train(*options, "tracker=wandb", "run_dir=r", cwd=tmp_path, env=offline)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stderr == ""
+    assert "Enter your choice" not in finished.stdout
+    (folder,) = (tmp_path / "r" / "wandb").glob("offline-run-*")
+    assert list(folder.glob("*.wandb"))
+
+
+def test_wandb_online_without_a_key_is_a_mistake_before_training(command, monkeypatch, tmp_path):
+    monkeypatch.setattr(trackers, "has_wandb_key", lambda: False)
+    code, _, err = command(*TINY, "tracker=wandb", "tracker.wandb.mode=online", "run_dir=r")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "set WANDB_API_KEY" in err
