@@ -221,15 +221,18 @@ def check_films() -> Finding:
 
 def check_chosen_backend(working: list[str]) -> Finding:
     """Check that some backend works, and that MUJOCO_GL does not choose one that does not."""
-    chosen = os.environ.get("MUJOCO_GL", "").strip().lower()
+    asked = os.environ.get("MUJOCO_GL", "").strip().lower()
+    has_display = "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
+    chosen = asked or ("glfw" if has_display else "egl")  # as envs.headless chooses
     if not working:
         detail = "no backend works: training does, films do not"
         return Finding("films: renderer", False, detail, PACKAGES_OF_BACKEND["egl"])
-    if chosen and chosen not in working:
-        detail = f"MUJOCO_GL={chosen} does not work here"
+    if chosen not in working:
+        detail = (
+            f"MUJOCO_GL={asked} does not work here" if asked else f"{chosen} does not work here"
+        )
         return Finding("films: renderer", False, detail, f"export MUJOCO_GL={working[0]}")
-    how = f"MUJOCO_GL={chosen}" if chosen else f"{working[0]}; no variable needed"
-    return Finding("films: renderer", True, how)
+    return Finding("films: renderer", True, f"{chosen}, {'by MUJOCO_GL' if asked else 'by itself'}")
 
 
 def probe(

@@ -54,10 +54,33 @@ def test_every_finding_that_does_not_work_brings_exactly_one_line_that_mends_it(
         assert "\n" not in finding.detail
 
 
+@pytest.mark.parametrize(
+    ("variables", "working", "mend"),
+    [
+        ({}, ["egl"], ""),
+        ({}, ["osmesa"], "export MUJOCO_GL=osmesa"),  # without a display EGL is taken by itself
+        ({"DISPLAY": ":0"}, ["egl"], "export MUJOCO_GL=egl"),
+        ({"DISPLAY": ":0"}, ["egl", "glfw"], ""),
+        ({"MUJOCO_GL": "osmesa"}, ["egl", "osmesa"], ""),
+        ({"MUJOCO_GL": "disabled"}, ["egl"], "export MUJOCO_GL=egl"),
+        ({}, [], doctor.PACKAGES_OF_BACKEND["egl"]),
+    ],
+)
+def test_the_backend_that_films_will_use_is_judged_and_another_proposed(
+    monkeypatch, variables, working, mend
+):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "MUJOCO_GL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    finding = doctor.check_chosen_backend(working)
+    assert finding.mend == mend
+    assert finding.works == (mend == "")
+
+
 def test_what_works_needs_no_mending():
     assert doctor.check_python((3, 12, 1)) == ("python", True, "3.12.1", "", True)
     assert doctor.check_package("mujoco-core", lambda _: "4.0.1").mend == ""
-    assert doctor.check_chosen_backend(["egl"]).works
 
 
 @pytest.mark.parametrize(
