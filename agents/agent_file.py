@@ -31,7 +31,7 @@ HYPERPARAMETERS = {
 """Constructor arguments, and the attributes that hold them."""
 
 
-def describe_space(space: spaces.Space) -> dict[str, Any]:
+def describe_space(space: spaces.Space[Any]) -> dict[str, Any]:
     """Return a space as plain data.
 
     Raises:
@@ -46,7 +46,7 @@ def describe_space(space: spaces.Space) -> dict[str, Any]:
     raise ValueError(f"only Box, Discrete and Dict spaces can be saved, got {space}")
 
 
-def space_from(description: Mapping[str, Any]) -> spaces.Space:
+def space_from(description: Mapping[str, Any]) -> spaces.Space[Any]:
     """Return the space that a description stands for."""
     if "modalities" in description:
         modalities = description["modalities"].items()

@@ -1,7 +1,7 @@
 """From what a brain says to an action, and back to its probability."""
 
 import math
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -111,7 +111,7 @@ class Categorical:
         return action.squeeze(-1).long().cpu().numpy() + self.start
 
 
-def distribution_of(space: spaces.Space) -> ActionDistribution:
+def distribution_of(space: spaces.Space[Any]) -> ActionDistribution:
     """Return how actions of a space are drawn.
 
     Raises:

@@ -13,12 +13,12 @@ from agents.distributions import distribution_of
 from brains import Brain, brain_from_config, reset_where
 from brains.senses import Observation
 
-BrainSource = Brain | Mapping[str, Any] | Callable[[spaces.Space, spaces.Space], Brain]
+BrainSource = Brain | Mapping[str, Any] | Callable[[spaces.Space[Any], spaces.Space[Any]], Brain]
 """A brain, its description, or what builds one from an observation and an action space."""
 
 
 def obtain_brain(
-    source: BrainSource, observation_space: spaces.Space, action_space: spaces.Space
+    source: BrainSource, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]
 ) -> Brain:
     """Return the brain that a source stands for."""
     if isinstance(source, Brain):
@@ -41,8 +41,8 @@ class BrainPolicy(BasePolicy):
 
     def __init__(
         self,
-        observation_space: spaces.Space,
-        action_space: spaces.Space,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
         lr_schedule: Callable[[float], float],
         *,
         brain: BrainSource,

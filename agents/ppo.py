@@ -229,7 +229,8 @@ class BrainPPO(OnPolicyAlgorithm):
     def train(self) -> None:
         """Update the brain on the rollout."""
         self.policy.set_training_mode(True)
-        rate = self.rate.rate(self._current_progress_remaining)
+        # The last rollout may reach beyond the budget, and no rate is negative.
+        rate = self.rate.rate(max(self._current_progress_remaining, 0.0))
         self.policy.set_learning_rate(rate)
         history: dict[str, list[float]] = defaultdict(list)
         for _ in range(self.n_epochs):

@@ -12,7 +12,7 @@ from brains.recurrent import RecurrentModule
 from brains.senses import Senses
 
 
-def action_size_of(action_space: spaces.Space) -> int:
+def action_size_of(action_space: spaces.Space[Any]) -> int:
     """Return how many numbers describe an action.
 
     Raises:
@@ -29,8 +29,8 @@ def action_size_of(action_space: spaces.Space) -> int:
 
 
 def build_brain(
-    observation_space: spaces.Space,
-    action_space: spaces.Space,
+    observation_space: spaces.Space[Any],
+    action_space: spaces.Space[Any],
     *,
     controller: Callable[..., RecurrentModule[Any]],
     reflex: Callable[..., nn.Module],
@@ -70,8 +70,8 @@ def build_brain(
 
 def brain_from_config(
     config: Mapping[str, Any],
-    observation_space: spaces.Space,
-    action_space: spaces.Space,
+    observation_space: spaces.Space[Any],
+    action_space: spaces.Space[Any],
     *,
     trusted: Sequence[str] = ("brains.",),
 ) -> Brain:

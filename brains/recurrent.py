@@ -28,16 +28,16 @@ def tree_map(function: Callable[..., Tensor], *trees: Tree) -> Tree:
     Raises:
         TypeError: If a leaf is neither a tensor nor a tuple.
     """
-    first = trees[0]
+    first: Any = trees[0]
     if isinstance(first, Tensor):
         return cast(Tree, function(*trees))
     if not isinstance(first, tuple):
         raise TypeError(f"a state holds tensors and tuples only, got {type(first).__name__}")
     branches = zip(*cast(tuple[tuple[Any, ...], ...], trees), strict=True)
     mapped = [tree_map(function, *branch) for branch in branches]
-    if hasattr(first, "_fields"):
-        return cast(Tree, type(cast(Any, first))(*mapped))
-    return cast(Tree, tuple(mapped))
+    named = hasattr(cast(object, first), "_fields")
+    kind = cast(Any, type(trees[0]))
+    return cast(Tree, kind(*mapped) if named else tuple(mapped))
 
 
 def tree_leaves(tree: object) -> list[Tensor]:
@@ -50,7 +50,11 @@ def tree_leaves(tree: object) -> list[Tensor]:
 def tree_like(template: Tree, leaves: Iterable[Tensor]) -> Tree:
     """Return the leaves, in `tree_leaves` order, in the structure of a template."""
     remaining = iter(leaves)
-    return tree_map(lambda _: next(remaining), template)
+
+    def take(_: Tensor) -> Tensor:
+        return next(remaining)
+
+    return tree_map(take, template)
 
 
 def detach(state: Tree) -> Tree:
@@ -110,7 +114,7 @@ class RecurrentModule(nn.Module, Generic[State], ABC):
         """
         initial = self.initial_state(inputs.shape[1])
         outputs: list[Any] = []
-        any_start = episode_start.any(dim=1).tolist()  # asked once: most steps restart nobody
+        any_start = cast(list[bool], cast(Any, episode_start.any(dim=1)).tolist())  # asked once: most steps restart nobody
         for step_inputs, starts, some in zip(inputs, episode_start, any_start, strict=True):
             before = reset_where(starts, initial, state) if some else state
             output, state = self(step_inputs, before)

@@ -1,6 +1,7 @@
 """Senses: named modalities in, one normalised vector out."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 Observation = Tensor | Mapping[str, Tensor]
 
 
-def modality_sizes(space: spaces.Space) -> dict[str, int]:
+def modality_sizes(space: spaces.Space[Any]) -> dict[str, int]:
     """Return how many numbers each modality of an observation space holds, by name.
 
     A plain Box is one modality called "senses".
@@ -19,7 +20,10 @@ def modality_sizes(space: spaces.Space) -> dict[str, int]:
     Raises:
         ValueError: If a modality is neither a Box nor Discrete.
     """
-    modalities = space.spaces if isinstance(space, spaces.Dict) else {"senses": space}
+    whole: Any = space
+    modalities: dict[str, Any] = (
+        dict(whole.spaces) if isinstance(whole, spaces.Dict) else {"senses": whole}
+    )
     sizes: dict[str, int] = {}
     for name, modality in modalities.items():
         if isinstance(modality, spaces.Box):
@@ -55,7 +59,7 @@ class Senses(nn.Module):
     count: Tensor
 
     def __init__(
-        self, observation_space: spaces.Space, *, clip: float, epsilon: float = 1e-8
+        self, observation_space: spaces.Space[Any], *, clip: float, epsilon: float = 1e-8
     ) -> None:
         super().__init__()
         self.space = observation_space
@@ -72,12 +76,12 @@ class Senses(nn.Module):
         """Return all modalities side by side, in the order of the space, [B, senses], float64."""
         if isinstance(observation, Tensor):
             return self._flatten(self.space, observation)
-        assert isinstance(self.space, spaces.Dict)
-        parts = [self._flatten(self.space[name], observation[name]) for name in self.sizes]
+        modalities: Any = self.space
+        parts = [self._flatten(modalities[name], observation[name]) for name in self.sizes]
         return torch.cat(parts, dim=-1)
 
     @staticmethod
-    def _flatten(space: spaces.Space, values: Tensor) -> Tensor:
+    def _flatten(space: Any, values: Tensor) -> Tensor:
         if isinstance(space, spaces.Discrete):
             index = values.reshape(-1).long() - int(space.start)
             return nn.functional.one_hot(index, int(space.n)).double()

@@ -12,6 +12,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 import envs
 from agents import BrainPPO
 from agents.errors import CheckpointError, NonFiniteError
+from agents.learning_rate import LinearRate
 from brains import brain_from_config
 from brains.recurrent import tree_leaves
 
@@ -122,6 +123,12 @@ def test_training_goes_on_exactly_from_its_state(name):
         for model in (straight, resumed)
     ]
     assert rows[0] == rows[1]
+
+
+def test_the_last_update_never_climbs_its_loss():
+    model = small_ppo(learning_rate=LinearRate(initial=1e-3))
+    model.learn(32 * ROWS + 1)  # the second rollout reaches beyond the budget
+    assert model.progress_row()["learning_rate"] == 0.0
 
 
 def test_looking_at_an_agent_never_changes_its_training():
