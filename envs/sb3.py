@@ -17,7 +17,7 @@ class EngineVecEnv(VecEnv):
     """Steps all rows of an engine for SB3's algorithms, and for ours.
 
     When an episode ends its info holds `terminal_observation`, `TimeLimit.truncated` and
-    `episode` (return `r`, length `l`, wall seconds `t`, as SB3's Monitor tells them); the infos of
+    `episode` (return `r`, length `l`, wall seconds `t`, the keys of SB3's Monitor); the infos of
     other steps are empty.
 
     Args:
@@ -89,23 +89,24 @@ class EngineVecEnv(VecEnv):
     def _end_episodes(self, rows: np.ndarray, infos: list[dict[str, Any]]) -> None:
         """Tell how the episodes of `rows` ended, and start the next ones."""
         engine = self.engine
-        now = round(time.perf_counter() - self._started, 6)
+        now = time.perf_counter() - self._started
         endings = zip(
             rows.tolist(),
             engine.observation[rows],
-            (~engine.terminated[rows]).tolist(),  # what has ended otherwise was truncated
+            engine.terminated[rows].tolist(),
             self._episode_return[rows].tolist(),
             engine.elapsed[rows].tolist(),
             strict=True,
         )
-        for row, observation, by_time_limit, episode_return, length in endings:
-            info = infos[row]
-            info["terminal_observation"] = observation
-            info["TimeLimit.truncated"] = by_time_limit
-            if row in self._rows_cut_short:
-                self._rows_cut_short.remove(row)
-            else:
-                info["episode"] = {"r": round(episode_return, 6), "l": length, "t": now}
+        for row, observation, terminated, episode_return, length in endings:
+            infos[row] = {
+                "terminal_observation": observation,
+                "TimeLimit.truncated": not terminated,
+                "episode": {"r": episode_return, "l": length, "t": now},
+            }
+        for row in self._rows_cut_short.intersection(rows.tolist()):
+            del infos[row]["episode"]
+            self._rows_cut_short.remove(row)
         self._episode_return[rows] = 0.0
         engine.reset(rows)
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from envs.gymnasium_v5.model import v5_model
-from envs.task import Task
+from envs.task import Task, sum_of_squares
 
 
 class HalfCheetah(Task):
@@ -59,7 +59,7 @@ class HalfCheetah(Task):
         """Reward the way made and charge the actions."""
         self._x_velocity = (self.qpos[:, 0] - self._x_before) / self.control_period
         self._forward_reward = self._forward_reward_weight * self._x_velocity
-        self._ctrl_cost = self._ctrl_cost_weight * np.square(actions).sum(axis=1)
+        self._ctrl_cost = self._ctrl_cost_weight * sum_of_squares(actions)
         return self._forward_reward - self._ctrl_cost, self.still_going
 
     def step_info(self) -> dict[str, np.ndarray]:

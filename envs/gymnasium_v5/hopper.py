@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from envs.gymnasium_v5.model import v5_model
-from envs.task import Task, clip
+from envs.task import Task, clip, sum_of_squares
 
 _LARGEST_SENSED_VELOCITY = 10.0  # m/s, rad/s
 
@@ -53,9 +53,15 @@ class Hopper(Task):
         self._ctrl_cost_weight = ctrl_cost_weight
         self._healthy_reward = healthy_reward
         self._terminate_when_unhealthy = terminate_when_unhealthy
-        self._healthy_state_range = healthy_state_range
-        self._healthy_z_range = healthy_z_range
-        self._healthy_angle_range = healthy_angle_range
+        self._healthy_above, self._healthy_below = np.full((2, model.nq + model.nv), np.inf)
+        self._healthy_above *= -1
+        for part, (above, below) in (
+            (np.s_[2:], healthy_state_range),
+            (np.s_[1:2], healthy_z_range),
+            (np.s_[2:3], healthy_angle_range),
+        ):
+            np.maximum(self._healthy_above[part], above, out=self._healthy_above[part])
+            np.minimum(self._healthy_below[part], below, out=self._healthy_below[part])
         self._noise = reset_noise_scale
 
     def start(self, rows: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
@@ -75,25 +81,15 @@ class Hopper(Task):
 
     def evaluate(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Reward the way made and health, charge the actions, end where unhealthy."""
-        healthy = self._healthy()
+        healthy = np.logical_and.reduce(
+            (self._healthy_above < self.motion) & (self.motion < self._healthy_below), axis=1
+        )
         self._x_velocity = (self.qpos[:, 0] - self._x_before) / self.control_period
         self._forward_reward = self._forward_reward_weight * self._x_velocity
         self._survive_reward = healthy * self._healthy_reward
-        self._ctrl_cost = self._ctrl_cost_weight * np.square(actions).sum(axis=1)
+        self._ctrl_cost = self._ctrl_cost_weight * sum_of_squares(actions)
         reward = self._forward_reward + self._survive_reward - self._ctrl_cost
         return reward, ~healthy if self._terminate_when_unhealthy else self.still_going
-
-    def _healthy(self) -> np.ndarray:
-        """Tell which rows are inside all healthy ranges, [N]."""
-        state, (state_min, state_max) = self.motion[:, 2:], self._healthy_state_range
-        in_range = ((state_min < state) & (state < state_max)).all(axis=1)
-        return in_range & self._upright()
-
-    def _upright(self) -> np.ndarray:
-        """Tell which rows are inside the healthy ranges of height and pitch, [N]."""
-        (z_min, z_max), (angle_min, angle_max) = self._healthy_z_range, self._healthy_angle_range
-        z, angle = self.qpos[:, 1], self.qpos[:, 2]
-        return (z_min < z) & (z < z_max) & (angle_min < angle) & (angle < angle_max)
 
     def step_info(self) -> dict[str, np.ndarray]:
         """Return positions, velocity and the three terms of the reward."""

@@ -7,7 +7,7 @@ import numpy as np
 from mujoco.batch import Batch
 
 from envs.gymnasium_v5.model import v5_model
-from envs.task import Task
+from envs.task import Task, sum_of_squares
 
 _ARM_JOINTS = 7
 _SMALLEST_START_DISTANCE = 0.17  # m, of the cylinder from the goal
@@ -84,7 +84,7 @@ class Pusher(Task):
         reach, push = self._cylinder - self._tip, self._cylinder - self._goal
         self._reward_near = -np.sqrt(np.vecdot(reach, reach)) * self._reward_near_weight
         self._reward_dist = -np.sqrt(np.vecdot(push, push)) * self._reward_dist_weight
-        self._reward_ctrl = -np.square(actions).sum(axis=1) * self._reward_control_weight
+        self._reward_ctrl = -sum_of_squares(actions) * self._reward_control_weight
         return self._reward_dist + self._reward_ctrl + self._reward_near, self.still_going
 
     def step_info(self) -> dict[str, np.ndarray]:

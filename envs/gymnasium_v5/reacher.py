@@ -7,7 +7,7 @@ import numpy as np
 from mujoco.batch import Batch
 
 from envs.gymnasium_v5.model import v5_model
-from envs.task import Task
+from envs.task import Task, sum_of_squares
 
 _TARGET_RADIUS = 0.2  # m
 _START_ANGLE = 0.1  # rad
@@ -73,7 +73,7 @@ class Reacher(Task):
         """Charge distance and actions."""
         way = self._fingertip - self._target
         self._reward_dist = -np.sqrt(np.vecdot(way, way)) * self._reward_dist_weight
-        self._reward_ctrl = -np.square(actions).sum(axis=1) * self._reward_control_weight
+        self._reward_ctrl = -sum_of_squares(actions) * self._reward_control_weight
         return self._reward_dist + self._reward_ctrl, self.still_going
 
     def step_info(self) -> dict[str, np.ndarray]:

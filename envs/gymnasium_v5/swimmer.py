@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from envs.gymnasium_v5.model import v5_model
-from envs.task import Task
+from envs.task import Task, sum_of_squares
 
 
 class Swimmer(Task):
@@ -58,7 +58,7 @@ class Swimmer(Task):
         """Reward the way made and charge the actions."""
         self._xy_velocity = (self.qpos[:, :2] - self._xy_before) / self.control_period
         self._forward_reward = self._forward_reward_weight * self._xy_velocity[:, 0]
-        self._ctrl_cost = self._ctrl_cost_weight * np.square(actions).sum(axis=1)
+        self._ctrl_cost = self._ctrl_cost_weight * sum_of_squares(actions)
         return self._forward_reward - self._ctrl_cost, self.still_going
 
     def step_info(self) -> dict[str, np.ndarray]:

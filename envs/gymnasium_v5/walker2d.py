@@ -1,6 +1,6 @@
 """Walker2d-v5: walk forward on two legs in a plane."""
 
-import numpy as np
+import math
 
 from envs.gymnasium_v5.hopper import Hopper
 
@@ -42,12 +42,9 @@ class Walker2d(Hopper):
             ctrl_cost_weight=ctrl_cost_weight,
             healthy_reward=healthy_reward,
             terminate_when_unhealthy=terminate_when_unhealthy,
+            healthy_state_range=(-math.inf, math.inf),
             healthy_z_range=healthy_z_range,
             healthy_angle_range=healthy_angle_range,
             reset_noise_scale=reset_noise_scale,
             exclude_current_positions_from_observation=exclude_current_positions_from_observation,
         )
-
-    def _healthy(self) -> np.ndarray:
-        """Tell which rows are inside the healthy ranges of height and pitch, [N]."""
-        return self._upright()
