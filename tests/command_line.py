@@ -17,7 +17,12 @@ SMALL = {
     "ppo": (*SMALL_PPO, "agent.n_minibatches=1"),
     "sb3_ppo": (*SMALL_PPO, "agent.batch_size=32"),
     "sb3_recurrent_ppo": (*SMALL_PPO, "agent.batch_size=32"),
-    "sb3_sac": ("agent.row_every=32", "agent.batch_size=16", "agent.buffer_size=200"),
+    "sb3_sac": (
+        "agent.row_every=32",
+        "agent.train_freq=4",
+        "agent.batch_size=16",
+        "agent.buffer_size=200",
+    ),
 }
 """Overrides that make an update of each agent take 32 steps and little time."""
 

@@ -4,11 +4,15 @@ import signal
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hydra import compose, initialize_config_dir
 
-from agents.checkpoint import load_tree
+from agents.build import build_agent, make_env
+from agents.checkpoint import load_tree, save_tree
 from agents.progress import WALL_CLOCK_COLUMNS, read_progress
-from tests.command_line import QUICK, SMALL, options_of, run, start, train, wait_until
+from agents.state_tree import flatten
+from tests.command_line import CONFIGS, QUICK, SMALL, options_of, run, start, train, wait_until
 
 UPDATES = 18
 STEPS = 32 * UPDATES
@@ -53,6 +57,35 @@ def uninterrupted(tmp_path_factory):
     for process in running.values():
         process.kill()
         process.communicate()
+
+
+@pytest.mark.parametrize("body", [env for env in options_of("env") if env != "any"])
+def test_every_body_goes_on_bit_for_bit_from_a_checkpoint(body, tmp_path):
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        overrides = (f"env={body}", "brain=mlp", "num_threads=1", *SMALL["ppo"])
+        config = compose("train", list(overrides))
+
+    def live(learner, updates):
+        rows = []
+        for _ in range(updates):
+            learner.learn(32, reset_num_timesteps=False)
+            rows.append(learner.progress_row())
+        return [{k: v for k, v in row.items() if k not in WALL_CLOCK_COLUMNS} for row in rows]
+
+    def begin():
+        return build_agent(config, make_env(config))
+
+    first, second = begin(), begin()
+    live(first, updates=4)
+    save_tree(tmp_path / "step", first.training_state(), metadata={})
+    second.load_training_state(load_tree(tmp_path / "step")[0])
+    assert live(second, updates=4) == live(first, updates=4)
+    arrays, others = flatten(first.training_state())[1], flatten(second.training_state())[1]
+    assert arrays.keys() == others.keys()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(array.numpy(), others[name].numpy(), err_msg=name)
+    for learner in (first, second):
+        learner.get_env().close()
 
 
 def stop(process: subprocess.Popen[str], *signals: signal.Signals) -> str:
