@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from brains.kernels.compiler import KernelError, load_kernel
+from brains.kernels.memory import keep_freed_memory
 from brains.lif import NORM_EPSILON, THRESHOLD, LIFParameters, LIFState
 
 VARIABLE = "WETWARE_LIF_KERNEL"
@@ -52,6 +53,7 @@ class _Gradients(ctypes.Structure):
 @lru_cache(maxsize=1)
 def _library() -> ctypes.CDLL | KernelError:
     """Return the compiled kernel, or why there is none; tried once per process."""
+    keep_freed_memory()
     try:
         return load_kernel("lif")
     except KernelError as error:

@@ -11,6 +11,7 @@ import pytest
 
 from brains.kernels import KernelError, lif, lif_kernel_name
 from brains.kernels.compiler import load_kernel
+from brains.kernels.memory import keep_freed_memory
 
 needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler here")
 
@@ -121,3 +122,10 @@ def test_another_version_of_the_source_is_another_file(untried, tmp_path):
     untried.setattr("brains.kernels.compiler.HERE", tmp_path / "changed")
     load_kernel("lif")
     assert len(list((tmp_path / "wetware").rglob("*.so"))) == 2
+
+
+def test_memory_settings_of_the_user_are_left_alone(monkeypatch):
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "100000")
+    keep_freed_memory.cache_clear()
+    assert not keep_freed_memory()
+    keep_freed_memory.cache_clear()
