@@ -114,7 +114,8 @@ class RecurrentModule(nn.Module, Generic[State], ABC):
         """
         initial = self.initial_state(inputs.shape[1])
         outputs: list[Any] = []
-        any_start = cast(list[bool], cast(Any, episode_start.any(dim=1)).tolist())  # asked once: most steps restart nobody
+        # Asked once for all steps: most of them restart nobody.
+        any_start = cast(list[bool], cast(Any, episode_start.any(dim=1)).tolist())
         for step_inputs, starts, some in zip(inputs, episode_start, any_start, strict=True):
             before = reset_where(starts, initial, state) if some else state
             output, state = self(step_inputs, before)
