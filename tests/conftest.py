@@ -1,0 +1,3 @@
+"""Chooses how to draw before any test imports MuJoCo."""
+
+import envs  # noqa: F401
