@@ -1,15 +1,20 @@
 """Says how good trained brains are: python evaluate.py runs=runs/mine episodes=20 video=true."""
 
+import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
+try:
+    from agents import cli
+except ModuleNotFoundError as error:
+    sys.exit(f"{error}: run `make setup`, then .venv/bin/python evaluate.py")
 
-from agents import cli
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 
-def evaluate(config: DictConfig) -> None:
+def evaluate(config: "DictConfig") -> None:
     """Evaluate every run that is named; film it if asked; compare if there are several."""
     import torch
 
@@ -35,7 +40,7 @@ def evaluate(config: DictConfig) -> None:
             print(f"  {path}")
 
 
-def _measure(run: Path, config: DictConfig) -> None:
+def _measure(run: Path, config: "DictConfig") -> None:
     """Write evaluation.json and print what it says."""
     import numpy as np
 
@@ -55,7 +60,7 @@ def _measure(run: Path, config: DictConfig) -> None:
     print(f"  {run / RECORD}", flush=True)
 
 
-def _film(run: Path, config: DictConfig) -> None:
+def _film(run: Path, config: "DictConfig") -> None:
     """Write a film into videos/ and print where it is."""
     from agents.errors import RunError
     from analysis.film import film_run
@@ -67,12 +72,12 @@ def _film(run: Path, config: DictConfig) -> None:
         raise RunError(f"no film: {error}") from error
 
 
-def _source(run: Path, config: DictConfig) -> Path:
+def _source(run: Path, config: "DictConfig") -> Path:
     return run if config.checkpoint is None else run / "checkpoints" / config.checkpoint
 
 
 def _patterns(runs: Any) -> list[str]:
-    return [str(run) for run in (runs if OmegaConf.is_list(runs) else [runs])]
+    return [runs] if isinstance(runs, str) else [str(run) for run in runs]
 
 
 if __name__ == "__main__":

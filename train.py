@@ -1,13 +1,18 @@
 """Trains a brain in a body: python train.py env=Hopper-v5 brain=gru agent=ppo seed=1."""
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig
+import sys
+from typing import TYPE_CHECKING
 
-from agents import cli
+try:
+    from agents import cli
+except ModuleNotFoundError as error:
+    sys.exit(f"{error}: run `make setup`, then .venv/bin/python train.py")
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 
-def train(config: DictConfig) -> None:
+def train(config: "DictConfig") -> None:
     """Train as configured, in a run folder that can be resumed at any time."""
     import torch
 
@@ -19,9 +24,7 @@ def train(config: DictConfig) -> None:
     from agents.trackers import build_trackers
     from agents.training_run import begin, open_run
 
-    hydra = HydraConfig.get()
-    in_grid = hydra.mode == RunMode.MULTIRUN
-    with open_run(config, hydra.overrides.task, in_grid=in_grid) as run:
+    with open_run(config, cli.overrides(), in_grid=cli.in_grid()) as run:
         if run.finished:
             announce(run, already=True)
             return
@@ -49,7 +52,7 @@ def train(config: DictConfig) -> None:
                 agent.learn(left, callback, reset_num_timesteps=run.state is None)
             film(run, trackers)
         except StopTraining:
-            how_to_go_on(run)
+            how_to_go_on(run, in_grid=cli.in_grid())
             raise
         finally:
             trackers.finish()

@@ -1,6 +1,7 @@
 """What follows a training: a film of the result, and the words that say where everything is."""
 
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -64,13 +65,13 @@ def announce(run: TrainingRun, *, already: bool = False) -> None:
     ]
     for name, path in places:
         print(f"  {name:<14} {path}")
-    more = 2 * run.config.total_steps
+    python, more = this_python(), 2 * run.config.total_steps
     steps = [
-        ("returns and film", f"python evaluate.py runs={quoted(folder.path)} video=true"),
-        ("curves", f"tensorboard --logdir {shlex.quote(str(folder.path.parent))}"),
-        ("train longer", f"python train.py resume={quoted(folder.path)} total_steps={more}"),
-        ("another body", "python train.py env=Hopper-v5"),
-        ("another brain", "python train.py brain=gru"),
+        ("returns and film", f"{python} evaluate.py runs={quoted(folder.path)} video=true"),
+        ("curves", f"{python} -m tensorboard.main --logdir {shlex.quote(str(folder.path.parent))}"),
+        ("train longer", f"{python} train.py resume={quoted(folder.path)} total_steps={more}"),
+        ("another body", f"{python} train.py env=Hopper-v5"),
+        ("another brain", f"{python} train.py brain=gru"),
     ]
     print("Next:")
     for name, command in steps:
@@ -78,12 +79,24 @@ def announce(run: TrainingRun, *, already: bool = False) -> None:
     sys.stdout.flush()
 
 
-def how_to_go_on(run: TrainingRun) -> None:
+def how_to_go_on(run: TrainingRun, *, in_grid: bool) -> None:
     """Print how to resume a run that was stopped."""
     saved = run.folder.checkpoint_folders()
     if saved:
         print(f"saved {saved[-1]}")
-    print(f"go on with: python train.py resume={quoted(run.folder.path)}", flush=True)
+    again = f"{this_python()} train.py resume={quoted(run.folder.path)}"
+    print(f"go on with: {'the same command' if in_grid else again}", flush=True)
+
+
+def this_python() -> str:
+    """Return how the interpreter of this process is called from here."""
+    executable = Path(sys.executable)
+    on_path = shutil.which("python")
+    if on_path is not None and Path(on_path).parent == executable.parent:
+        return "python"
+    if executable.is_relative_to(Path.cwd()):
+        executable = executable.relative_to(Path.cwd())
+    return shlex.quote(str(executable))
 
 
 def quoted(path: Path) -> str:

@@ -61,6 +61,16 @@ def run(job: Callable[[DictConfig], None], *, config_name: str) -> NoReturn:
     sys.exit(0)
 
 
+def overrides() -> list[str]:
+    """Return what the command line of the present job sets."""
+    return list(HydraConfig.get().overrides.task)
+
+
+def in_grid() -> bool:
+    """Return whether the present job is a cell of a grid (`-m`)."""
+    return HydraConfig.get().mode == RunMode.MULTIRUN
+
+
 def explain(error: Exception, config_name: str, arguments: Sequence[str]) -> str:
     """Return one line on what is wrong and what would be right.
 
@@ -74,6 +84,10 @@ def explain(error: Exception, config_name: str, arguments: Sequence[str]) -> str
             return f"cannot read {error.override!r}: write options as key=value"
         if isinstance(error, MissingConfigException):
             return _explain_option(error)
+        if "Ambiguous value" in str(error):
+            return (
+                f"{str(error).splitlines()[0]}: add -m for a grid, or write key='[a,b]' for a list"
+            )
         written = re.search(r"Could not (?:override|append to|delete) '([^'@]+)", str(error))
         if isinstance(error, HydraException) and written:
             return _explain_key(written[1], config_name, arguments)
@@ -87,14 +101,14 @@ def exit_code(error: Exception) -> int:
     return FAILED if isinstance(error, RunError | CheckpointError) else MISUSED
 
 
-def reference_config(config_name: str, overrides: Sequence[str]) -> DictConfig:
+def reference_config(config_name: str, changes: Sequence[str]) -> DictConfig:
     """Compose the options that were chosen, without any single value that was set.
 
     Args:
         config_name: The file in conf/ to start from.
-        overrides: The command line's overrides; of a sweep, the first choice is taken.
+        changes: The command line's overrides; of a sweep, the first choice is taken.
     """
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    parsed = OverridesParser.create().parse_overrides(list(changes))
     chosen = [_first_choice(override) for override in parsed if _chooses_option(override)]
     if GlobalHydra.instance().is_initialized():
         return compose(config_name, chosen)
@@ -107,13 +121,12 @@ def _launch(job: Callable[[DictConfig], None], config_name: str) -> None:
 
     @wraps(job)
     def checked_job(config: DictConfig) -> None:
-        state = HydraConfig.get()
         try:
-            reference = reference_config(config_name, list(state.overrides.task))
+            reference = reference_config(config_name, overrides())
             checked = check_config(config, reference)
             checked.choices = {
                 group: option
-                for group, option in state.runtime.choices.items()
+                for group, option in HydraConfig.get().runtime.choices.items()
                 if not group.startswith("hydra") and "@" not in group
             }
             job(checked)
@@ -121,7 +134,7 @@ def _launch(job: Callable[[DictConfig], None], config_name: str) -> None:
             sys.exit(128 + stop.signal_number)  # ends a whole grid too
         except READABLE as error:
             line = explain(error, config_name, sys.argv[1:])
-            if state.mode != RunMode.MULTIRUN:
+            if not in_grid():
                 _exit(line, exit_code(error))  # Hydra would add words of its own to an exception
             print(line, file=sys.stderr, flush=True)
             raise CellFailed from error
@@ -144,9 +157,9 @@ def _explain_option(error: MissingConfigException) -> str:
 
 def _explain_key(key: str, config_name: str, arguments: Sequence[str]) -> str:
     """Return the line for a key that is not in the configuration."""
-    overrides = [argument for argument in arguments if not argument.startswith("-")]
+    written = [argument for argument in arguments if not argument.startswith("-")]
     with suppress(HydraException, OmegaConfBaseException):
-        reference = reference_config(config_name, overrides)
+        reference = reference_config(config_name, written)
         if open_mapping_above(key, reference):
             return f"{key} is not there yet: add it with +{key}=..."
         return str(unknown("key", key, [*known_keys(reference), *_groups()]))

@@ -89,9 +89,8 @@ class ProgressLine:
         interval: Least time between two lines, s.
     """
 
-    def __init__(self, total_steps: int, *, label: str = "", stream: TextIO | None = None) -> None:
+    def __init__(self, total_steps: int, *, stream: TextIO | None = None) -> None:
         self.total_steps = total_steps
-        self.label = label
         self.stream = stream or sys.stdout
         self.live = self.stream.isatty()
         self.interval = 0.2 if self.live else 5.0
@@ -132,7 +131,7 @@ class ProgressLine:
             parts += [f"{duration(left)} left"] if left else []
         if self._return is not None:
             parts.insert(2, f"return {self._return:,.1f}")
-        return "  ".join([self.label, *parts] if self.label else parts)
+        return "  ".join(parts)
 
     def _write(self, text: str, end: str) -> None:
         if self.live:

@@ -90,6 +90,7 @@ def open_run(
 
 def begin(run: TrainingRun) -> None:
     """Write the run's configuration, and drop what it is about to do again."""
+    print(f"training in {run.folder.path}", flush=True)
     run.folder.begin(run.config)
     run.folder.forget_after(run.env_steps)
 

@@ -64,7 +64,7 @@ MISTAKES = {
     "seed=[1": "cannot read 'seed=[1': write options as key=value",
     "hydra.foo=1": "unknown key 'hydra.foo'",
     "resume=runs/none": "there is no run at runs/none: it has no config.yaml",
-    "seed=0,1": "",
+    "seed=0,1": "Ambiguous value for argument 'seed=0,1': add -m for a grid",
 }
 
 

@@ -132,7 +132,7 @@ def test_a_signal_saves_a_checkpoint_and_says_how_to_go_on(number, uninterrupted
     wait_until(process, tmp_path / "stopped", rows=4)
     said = stop(process, number)
     assert process.returncode == 128 + number
-    assert "python train.py resume=stopped" in said
+    assert "train.py resume=stopped" in said
     assert "Traceback" not in said
     rows = record(tmp_path / "stopped")
     _, metadata = load_tree(tmp_path / "stopped" / "checkpoints" / "latest")
