@@ -127,6 +127,7 @@ class Engine:
 
     def _refuse_bad_rows(self) -> None:
         bad = np.argwhere(self.batch.warning[:, _BAD_WARNINGS, 1])
+        self.batch.warning[...] = 0
         if bad.size:
             row, quantity = bad[0].tolist()
             raise self._physics_error(row, f"became non-finite in {_BAD_QUANTITIES[quantity]}")

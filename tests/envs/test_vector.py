@@ -136,6 +136,8 @@ def test_physics_that_leaves_the_finite_numbers_stops_with_its_row_and_step(tmp_
     env.engine.batch.bind("qvel")[3, 2] = 1e200
     with pytest.raises(envs.PhysicsError, match=r"row 3 became non-finite in .* at its step 4"):
         env.step(env.action_space.sample())
+    env.reset(seed=0)  # and the environment can be used again
+    assert np.isfinite(env.step(env.action_space.sample())[0]).all()
 
 
 def test_actions_of_the_wrong_shape_are_refused():
