@@ -237,6 +237,20 @@ def dress(model: mujoco.MjModel, radius: float, width: int, height: int) -> None
     model.vis.map.fogstart, model.vis.map.fogend = 8.0, 32.0
     model.vis.rgba.fog[:] = [*HORIZON / 255, 1]
     _calm_floors(model)
+    if can_travel(model):
+        _endless_floors(model)
+
+
+def _endless_floors(model: mujoco.MjModel) -> None:
+    """Let floors reach the horizon wherever the body runs, tiled as densely as before."""
+    for plane in np.flatnonzero(model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE):
+        halves, material = model.geom_size[plane, :2], model.geom_matid[plane]
+        if not halves.all():
+            continue
+        if material >= 0 and not model.mat_texuniform[material]:
+            model.mat_texrepeat[material] /= 2 * halves  # from per plane to per metre
+            model.mat_texuniform[material] = True
+        model.geom_size[plane, :2] = 0.0  # MuJoCo's way to say infinite
 
 
 def _calm_floors(model: mujoco.MjModel) -> None:
