@@ -40,7 +40,9 @@ def film(run: TrainingRun, trackers: Trackers) -> None:
         errors, failed = [f"it took more than {FILM_SECONDS_AT_MOST:.0f} s"], True
     new = [path for path in _films(run) if path.stat().st_mtime >= started]
     if failed or not new:
-        tell(f"no film: {errors[-1]} | `make doctor` says what mends it; the training is complete")
+        reason = errors[-1].removeprefix("no film: ")
+        doctor = "" if "make doctor" in reason else "; `make doctor` tells more"
+        tell(f"no film, but the training is complete: {reason}{doctor}")
     for path in new:
         trackers.log_video(path, run.config.total_steps)
 

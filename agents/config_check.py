@@ -58,7 +58,10 @@ def check_config(config: DictConfig, reference: DictConfig) -> DictConfig:
         raise UsageError(f"{error.full_key} is missing: set {error.full_key}=...") from error
     except OmegaConfBaseException as error:
         raise UsageError(str(error).splitlines()[0]) from error
-    known = OmegaConf.to_container(reference, resolve=False)
+    try:
+        known = OmegaConf.to_container(reference, resolve=True)
+    except OmegaConfBaseException:  # what it refers to may be what was set
+        known = OmegaConf.to_container(reference, resolve=False)
     assert isinstance(plain, dict)
     assert isinstance(known, dict)
     checked = _check_mapping(plain, known, "", set(_flat_keys(known)))
@@ -112,7 +115,7 @@ def _check_mapping(
 def _check_value(name: str, value: Any, default: Any, hint: Any) -> Any:
     """Return the value, as an integer where one is meant, or raise if its type is wrong."""
     if hint is Any or not _constrains(hint):
-        hint = Any if default is None or default == "???" else type(default)
+        hint = Any if default is None or _says_no_type(default) else type(default)
         if hint is list and isinstance(value, list):
             return value
     if not _fits(value, hint):
@@ -121,6 +124,10 @@ def _check_value(name: str, value: Any, default: Any, hint: Any) -> Any:
     if isinstance(value, float) and value.is_integer() and _fits(1, hint) and not wants_float:
         return int(value)
     return value
+
+
+def _says_no_type(default: Any) -> bool:
+    return isinstance(default, str) and (default == "???" or default.startswith("${"))
 
 
 def _fits(value: Any, hint: Any) -> bool:
@@ -171,10 +178,12 @@ def _describe(hint: Any) -> str:
 
 
 def _choice(value: Any, hint: Any) -> str:
-    """Return the nearest allowed word for a value that is none of them."""
-    if get_origin(hint) is not Literal or not isinstance(value, str):
+    """Return the nearest allowed word for one that is not allowed."""
+    parts = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else [hint]
+    words = [word for part in parts if get_origin(part) is Literal for word in get_args(part)]
+    if not words or not isinstance(value, str):
         return ""
-    return f"; did you mean {nearest(value, [str(option) for option in get_args(hint)])!r}?"
+    return f"; did you mean {nearest(value, [str(word) for word in words])!r}?"
 
 
 def _is_sequence(kind: Any) -> bool:

@@ -239,7 +239,7 @@ def test_without_a_renderer_training_is_complete_and_the_message_says_what_mends
     finished = run_train(*options, cwd=tmp_path, env={"MUJOCO_GL": "disabled"})
     assert finished.returncode == 0, finished.stderr
     assert finished.stderr.count("\n") == 1
-    assert finished.stderr.startswith("no film: ")
+    assert finished.stderr.startswith("no film, but the training is complete: ")
     assert "make doctor" in finished.stderr
     assert "checkpoint     r/checkpoints/latest" in finished.stdout
 
