@@ -30,9 +30,16 @@ static void pack_weights(const Segment *segment, float *panels) {
     Size n = segment->neurons;
     for (Size first = 0; first < n; first += PANEL) {
         Size width = n - first < PANEL ? n - first : PANEL;
-        for (Size post = 0; post < n; post++)
-            memcpy(panels + first * n + post * PANEL, segment->recurrent_weight + post * n + first,
-                   (size_t)width * sizeof(float));
+        for (Size post = 0; post < n; post++) {
+            const float *from = segment->recurrent_weight + post * n + first;
+            float *to = panels + first * n + post * PANEL;
+            if (width == PANEL) { /* in registers: a call per copy would take longer than it */
+                store(to, load(from));
+                store(to + LANES, load(from + LANES));
+            } else {
+                memcpy(to, from, (size_t)width * sizeof(float));
+            }
+        }
     }
 }
 
@@ -76,7 +83,7 @@ static void through_spikes(const Backward *b, Size step, Size row, Memory before
     const Segment *s = b->segment;
     Size n = s->neurons, at = (step * s->rows + row) * n;
     const float *kappa = s->readout_decay, *strength = s->adaptation_strength;
-    const float *v = s->potential + at, *fires = s->spikes + at;
+    const float *v = s->potential + at;
     const float *a = strength ? s->adaptation + at : b->rest;
     float *potential = b->gradients->potential + row * n;
     float *readout = b->gradients->readout + row * n;
@@ -87,8 +94,10 @@ static void through_spikes(const Backward *b, Size step, Size row, Memory before
     if (!strength) strength = b->rest;
     EACH
     for (Size i = 0; i < n; i++) {
-        float spread = 1.0f + slope * fabsf(v[i] - threshold - strength[i] * a[i]);
-        of_kappa[i] += readout[i] * (y_before[i] - fires[i]);
+        float distance = v[i] - threshold - strength[i] * a[i];
+        float fires = distance > 0.0f ? 1.0f : 0.0f; /* again, rather than fetched */
+        float spread = 1.0f + slope * fabsf(distance);
+        of_kappa[i] += readout[i] * (y_before[i] - fires);
         spikes[i] = (spikes[i] + readout[i] - kappa[i] * readout[i]) / (spread * spread);
         potential[i] += spikes[i];
         of_beta[i] += potential[i] * v_before[i];
