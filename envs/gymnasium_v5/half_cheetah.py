@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from envs.generators import draw_normal, draw_uniform
 from envs.gymnasium_v5.model import v5_model
 from envs.task import Task, sum_of_squares
 
@@ -43,9 +44,9 @@ class HalfCheetah(Task):
 
     def start(self, rows: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Draw positions uniformly and velocities normally around the rest pose."""
-        noise, nq, nv = self._noise, self.model.nq, self.model.nv
-        self.qpos[rows] += [draw.uniform(-noise, noise, nq) for draw in generators]
-        self.qvel[rows] += noise * np.array([draw.standard_normal(nv) for draw in generators])
+        nq = self.model.nq
+        self.qpos[rows] += draw_uniform(generators, -self._noise, self._noise, nq)
+        self.qvel[rows] += self._noise * draw_normal(generators, self.model.nv)
 
     def before_step(self) -> None:
         """Remember the horizontal positions."""

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from envs.generators import draw_uniform
 from envs.gymnasium_v5.model import v5_model
 from envs.task import Task, clip, sum_of_squares
 
@@ -66,8 +67,8 @@ class Hopper(Task):
 
     def start(self, rows: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Draw positions and velocities uniformly around the rest pose."""
-        noise, size = self._noise, self.motion.shape[1]
-        self.motion[rows] += [draw.uniform(-noise, noise, size) for draw in generators]
+        size = self.motion.shape[1]
+        self.motion[rows] += draw_uniform(generators, -self._noise, self._noise, size)
 
     def before_step(self) -> None:
         """Remember the horizontal positions."""
