@@ -1,4 +1,4 @@
-"""One random generator per row: drawing from all of them, and writing them down as plain numbers."""
+"""One random generator per row: drawing from all of them, and writing them down as numbers."""
 
 from collections.abc import Sequence
 
