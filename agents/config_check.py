@@ -57,7 +57,7 @@ def check_config(config: DictConfig, reference: DictConfig) -> DictConfig:
     except MissingMandatoryValue as error:
         raise UsageError(f"{error.full_key} is missing: set {error.full_key}=...") from error
     except OmegaConfBaseException as error:
-        raise UsageError(str(error).splitlines()[0]) from error
+        raise UsageError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
     try:
         known = OmegaConf.to_container(reference, resolve=True)
     except OmegaConfBaseException:  # what it refers to may be what was set

@@ -69,7 +69,9 @@ def open_run(
     require_positive(config)
     folder = RunFolder(config.resume or config.run_dir or default_path(config, overrides))
     if config.resume and not folder.has_started:
-        raise UsageError(f"there is no run at {folder.path}: it has no config.yaml")
+        run = folder.path.absolute().parent.parent
+        hint = f": resume={run}" if (run / "config.yaml").is_file() else ": it has no config.yaml"
+        raise UsageError(f"there is no run at {folder.path}{hint}")
     folder.lock()
     try:
         if config.resume:
@@ -80,10 +82,9 @@ def open_run(
     except (NonFiniteError, PhysicsError, CheckpointError) as error:
         raise RunError(f"{error} | {_what_is_intact(folder)}") from error
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        message = f"the disk is full: make room | {_what_is_intact(folder)}"
-        raise RunError(message) from error
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reason = "the disk is full: make room" if full else " ".join(str(error).split())
+        raise RunError(f"{reason} | {_what_is_intact(folder)}") from error
     finally:
         folder.unlock()
 
@@ -151,8 +152,6 @@ def _go_on(folder: RunFolder, config: DictConfig) -> TrainingRun:
 def _require_free(folder: RunFolder, config: DictConfig, *, in_grid: bool) -> None:
     """Raise if a new run would overwrite something."""
     if not folder.has_started:
-        if folder.path.exists() and not folder.path.is_dir():
-            raise UsageError(f"{folder.path} is a file: choose another run_dir")
         others = [path for path in folder.path.glob("*") if path.name != ".lock"]
         if others and not (folder.path / "versions.json").exists():
             raise UsageError(f"{folder.path} holds other files: choose another run_dir")

@@ -63,6 +63,9 @@ MISTAKES = {
     "seed": "cannot read 'seed': write options as key=value",
     "seed=[1": "cannot read 'seed=[1': write options as key=value",
     "hydra.foo=1": "unknown key 'hydra.foo'",
+    "brain=none": "agent.learning_rate.initial: Interpolation key 'brain.learning.rate' not found",
+    f"run_dir={__file__}/run": f"{__file__}/run cannot be written: Not a directory",
+    f"run_dir={__file__}": f"{__file__} cannot be written: File exists",
     "resume=runs/none": "there is no run at runs/none: it has no config.yaml",
     "seed=0,1": "Ambiguous value for argument 'seed=0,1': add -m for a grid",
 }
