@@ -59,10 +59,10 @@ def space_from(description: Mapping[str, Any]) -> spaces.Space[Any]:
 
 def save_agent(model: "BrainPPO", path: Path) -> None:
     """Write an agent to a directory, whole or not at all."""
-    described = isinstance(model.brain_source, Mapping)
+    source = model.brain_source
     tree = {
         "learned": read_learned_state(model),
-        "brain_config": dict(model.brain_source) if described else None,
+        "brain_config": dict(source) if isinstance(source, Mapping) else None,
         "hyperparameters": {
             **{name: getattr(model, held) for name, held in HYPERPARAMETERS.items()},
             "learning_rate": model.rate.description(),

@@ -3,7 +3,7 @@
 import time
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -91,7 +91,7 @@ class BrainPPO(OnPolicyAlgorithm):
         self.updates = 0
         self.metrics: dict[str, float | None] = {}
         super().__init__(
-            BrainPolicy,
+            cast(Any, BrainPolicy),
             env,
             learning_rate=self.rate.rate(1.0),
             n_steps=n_steps,
@@ -118,7 +118,7 @@ class BrainPPO(OnPolicyAlgorithm):
     def _setup_model(self) -> None:
         self._setup_lr_schedule()
         self.set_random_seed(self.seed)
-        self.policy = BrainPolicy(
+        self.policy = BrainPolicy(  # type: ignore[assignment]
             self.observation_space, self.action_space, self.lr_schedule, **self.policy_kwargs
         ).to(self.device)
         self.generator = torch.Generator().manual_seed(torch.initial_seed())
@@ -233,8 +233,9 @@ class BrainPPO(OnPolicyAlgorithm):
         rate = self.rate.rate(max(self._current_progress_remaining, 0.0))
         self.policy.set_learning_rate(rate)
         history: dict[str, list[float]] = defaultdict(list)
+        kl: list[float] = []
         for _ in range(self.n_epochs):
-            kl: list[float] = []
+            kl = []
             for minibatch in self.rollout.minibatches(self.n_minibatches, self.generator):
                 for name, value in self._gradient_step(minibatch).items():
                     history[name].append(value)

@@ -15,6 +15,7 @@ from agents.config_check import differing_keys
 from agents.errors import CheckpointError, NonFiniteError, RunError, UsageError
 from agents.progress import tell
 from agents.run_folder import RunFolder
+from brains.kernels import KernelError
 from envs import PhysicsError
 
 BUDGET_KEYS = ("total_steps", "checkpoint_every", "keep_checkpoints", "film", "tracker")
@@ -79,7 +80,7 @@ def open_run(
         else:
             _require_free(folder, config, in_grid=in_grid)
             yield _go_on(folder, config) if folder.has_started else TrainingRun(folder, config)
-    except (NonFiniteError, PhysicsError, CheckpointError) as error:
+    except (NonFiniteError, PhysicsError, CheckpointError, KernelError) as error:
         raise RunError(f"{error} | {_what_is_intact(folder)}") from error
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -103,7 +103,7 @@ class _LIFSequence(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
         saved = list(ctx.saved_tensors)
         keep = saved.pop(0)
         initial = LIFState(*(saved.pop(0) for _ in LIFState._fields))
