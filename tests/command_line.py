@@ -1,10 +1,17 @@
 """Runs the scripts as users do, small and quick."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from agents import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / "conf"
@@ -45,6 +52,26 @@ def run(script: str, *overrides: str, cwd: Path, **options) -> subprocess.Comple
     process = start(script, *overrides, cwd=cwd, **options)
     stdout, stderr = process.communicate(timeout=300)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+class Answer(NamedTuple):
+    """What a script printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def call(job, *overrides: str, cwd: Path) -> Answer:
+    """Run a script's job in this process, which saves the start of another."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as end:
+        patch.chdir(cwd)
+        patch.delenv("HYDRA_FULL_ERROR", raising=False)
+        patch.setattr(sys, "argv", [f"{job.__name__}.py", *overrides])
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            cli.run(job, config_name=job.__name__)
+    return Answer(end.value.code, out.getvalue(), err.getvalue())
 
 
 def train(*overrides: str, cwd: Path, **options) -> subprocess.CompletedProcess[str]:

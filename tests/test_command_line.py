@@ -1,8 +1,6 @@
 """A mistake on the command line ends in one line that names what is right, and loses nothing."""
 
 import signal
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -10,26 +8,20 @@ import evaluate
 import train
 from agents import cli, trackers
 from agents.progress import read_progress
-from tests.command_line import QUICK, SMALL, start
+from tests.command_line import QUICK, SMALL, call, start
 from tests.command_line import train as run_train
 
 TINY = (*QUICK, "brain=mlp", *SMALL["ppo"], "checkpoint_every=1000")
 
 
 @pytest.fixture
-def command(monkeypatch, capsys, tmp_path):
+def command(tmp_path):
     """Return a function that runs a script in this process, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
 
-    def call(*overrides: str, script=train.train, name: str = "train"):
-        monkeypatch.setattr(sys, "argv", [f"{name}.py", *overrides])
-        with pytest.raises(SystemExit) as end:
-            cli.run(script, config_name=name)
-        captured = capsys.readouterr()
-        return end.value.code, captured.out, captured.err
+    def run(*overrides: str, job=train.train):
+        return call(job, *overrides, cwd=tmp_path)
 
-    return call
+    return run
 
 
 MISTAKES = {
@@ -178,7 +170,7 @@ def test_a_grid_skips_finished_cells_and_goes_on_with_others(command, tmp_path):
     assert (folders[0] / "progress.csv").read_text() == records[0]
 
 
-def test_a_failed_cell_does_not_end_the_grid_and_is_retried(command, tmp_path, monkeypatch):
+def test_a_failed_cell_does_not_end_the_grid_and_is_retried(command, monkeypatch):
     grid = ("-m", *TINY, "agent.max_grad_norm=0.5,7.0", "total_steps=32")
     original = cli.check_config
 
@@ -193,7 +185,6 @@ def test_a_failed_cell_does_not_end_the_grid_and_is_retried(command, tmp_path, m
     assert err.splitlines()[0] == "it broke"
     assert err.splitlines()[-1].endswith("the same command retries them")
     monkeypatch.undo()
-    monkeypatch.chdir(tmp_path)
     code, out, _ = command(*grid)
     assert code == 0
     assert out.count("was already finished") == 1
@@ -251,16 +242,19 @@ def test_evaluation_writes_returns_and_compares_runs(command, tmp_path):
     grid = ("-m", *TINY, "env=InvertedPendulum-v5", "seed=0,1", "total_steps=32")
     assert command(*grid)[0] == 0
     options = ("episodes=2", "num_threads=1", "output=out")
-    code, out, err = command("runs=runs/*", *options, script=evaluate.evaluate, name="evaluate")
+    code, out, err = command("runs=runs/*", *options, job=evaluate.evaluate)
     assert code == 0, err
     assert len(list(tmp_path.glob("runs/*/evaluation.json"))) == 2
-    assert {path.name for path in Path("out").iterdir()} >= {"comparison.md", "comparison.csv"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= {
+        "comparison.md",
+        "comparison.csv",
+    }
     assert "deterministic" in out
 
 
 def test_evaluating_what_is_not_there_is_told_in_one_line(command):
     for overrides in ([], ["runs=nowhere"], ["runs=x", "episods=3"]):
-        code, _, err = command(*overrides, script=evaluate.evaluate, name="evaluate")
+        code, _, err = command(*overrides, job=evaluate.evaluate)
         assert (code, err.count("\n")) == (2, 1)
 
 

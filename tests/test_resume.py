@@ -12,7 +12,8 @@ from agents.build import build_agent, make_env
 from agents.checkpoint import load_tree, save_tree
 from agents.progress import WALL_CLOCK_COLUMNS, read_progress
 from agents.state_tree import flatten
-from tests.command_line import CONFIGS, QUICK, SMALL, options_of, run, start, train, wait_until
+from tests.command_line import CONFIGS, QUICK, SMALL, call, options_of, run, start, wait_until
+from train import train
 
 UPDATES = 18
 STEPS = 32 * UPDATES
@@ -38,25 +39,17 @@ def record(path: Path) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
-    """Return a function that starts every case once and gives the record of one of them."""
+    """Return a function that gives the record of a case that was left alone."""
     folder = tmp_path_factory.mktemp("uninterrupted")
-    running = {
-        name: start("train.py", *QUICK, *EVERY, *options, f"run_dir={name}", cwd=folder)
-        for name, options in list(CASES.items())[:1]
-    }
 
     def get(name: str) -> list[dict[str, str]]:
-        if name not in running:
+        if not (folder / name).exists():
             options = (*QUICK, *EVERY, *CASES[name], f"run_dir={name}")
-            running[name] = start("train.py", *options, cwd=folder)
-        _, errors = running[name].communicate(timeout=300)
-        assert running[name].returncode == 0, errors
+            answer = call(train, *options, cwd=folder)
+            assert answer.code == 0, answer.err
         return record(folder / name)
 
-    yield get
-    for process in running.values():
-        process.kill()
-        process.communicate()
+    return get
 
 
 @pytest.mark.parametrize("body", [env for env in options_of("env") if env != "any"])
@@ -156,21 +149,21 @@ def test_a_second_signal_stops_at_once_and_leaves_the_last_checkpoint(tmp_path):
 
 
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(uninterrupted, tmp_path):
-    options = (*EVERY, *CASES["mlp"], "run_dir=run")
-    assert train(*options, cwd=tmp_path).returncode == 0
-    expected = record(tmp_path / "run")
+    options = (*QUICK, *EVERY, *CASES["mlp"], "run_dir=run")
+    assert call(train, *options, cwd=tmp_path).code == 0
     newest = sorted((tmp_path / "run" / "checkpoints").glob("step_*"))[-1]
     (newest / "state.json").write_text("{")
-    resumed = run("train.py", "resume=run", cwd=tmp_path)
-    assert resumed.returncode == 0, resumed.stderr
-    assert f"{newest.name}/state.json is damaged" in resumed.stderr
-    assert record(tmp_path / "run") == expected == uninterrupted("mlp")
+    resumed = call(train, "resume=run", cwd=tmp_path)
+    assert resumed.code == 0, resumed.err
+    assert f"{newest.name}/state.json is damaged" in resumed.err
+    assert record(tmp_path / "run") == uninterrupted("mlp")
 
 
 def test_a_finished_run_goes_on_when_it_gets_more_steps(tmp_path):
-    assert train("total_steps=96", *CASES["mlp"], "run_dir=run", cwd=tmp_path).returncode == 0
-    again = run("train.py", "resume=run", cwd=tmp_path)
-    assert (again.returncode, len(record(tmp_path / "run"))) == (0, 3)
-    assert "already finished" in again.stdout
-    more = run("train.py", "resume=run", "total_steps=160", cwd=tmp_path)
-    assert (more.returncode, len(record(tmp_path / "run"))) == (0, 5), more.stderr
+    options = (*QUICK, *CASES["mlp"], "total_steps=96", "run_dir=run")
+    assert call(train, *options, cwd=tmp_path).code == 0
+    again = call(train, "resume=run", cwd=tmp_path)
+    assert (again.code, len(record(tmp_path / "run"))) == (0, 3)
+    assert "already finished" in again.out
+    more = call(train, "resume=run", "total_steps=160", cwd=tmp_path)
+    assert (more.code, len(record(tmp_path / "run"))) == (0, 5), more.err
