@@ -29,16 +29,6 @@ COUNTERS = (
 NEVER = 2**62
 """Updates between two of SB3's own tables: they would drop what `progress_row` reads."""
 
-COLUMNS = {
-    "learning_rate": "train/learning_rate",
-    "kl": "train/approx_kl",
-    "value_loss": "train/value_loss",
-    "critic_loss": "train/critic_loss",
-    "actor_loss": "train/actor_loss",
-    "entropy_coefficient": "train/ent_coef",
-}
-"""What progress.csv calls the values that SB3 logs."""
-
 
 class AlignedNormalize(VecNormalize):
     """A `VecNormalize` whose observations lie in memory as torch's own do.
@@ -56,7 +46,13 @@ class AlignedNormalize(VecNormalize):
 
 
 class Baseline(BaseAlgorithm):
-    """What the three baselines add to their SB3 class, which must come after this one."""
+    """What the three baselines add to their SB3 class, which must come after this one.
+
+    Attributes:
+        LOGGED: SB3's names of what goes into progress.csv, by column.
+    """
+
+    LOGGED: Mapping[str, str]
 
     def __init__(
         self, brain: None, env: VecEnv, *, policy: str, normalise: bool, **options: Any
@@ -121,12 +117,11 @@ class Baseline(BaseAlgorithm):
         """Return what SB3 logged about the last update, in the columns of progress.csv."""
         logged = self.logger.name_to_value
         row: dict[str, float | None] = {
-            column: float(logged[name]) for column, name in COLUMNS.items() if name in logged
+            column: float(logged[name]) if name in logged else None
+            for column, name in self.LOGGED.items()
         }
         if "train/entropy_loss" in logged:
             row["entropy"] = -float(logged["train/entropy_loss"])
-        if "critic_loss" in row:
-            row["value_loss"] = row.pop("critic_loss")
         episodes = self.ep_info_buffer or ()
         for column, key in (("episode_return_mean", "r"), ("episode_length_mean", "l")):
             row[column] = float(np.mean([e[key] for e in episodes])) if episodes else None

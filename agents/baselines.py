@@ -1,6 +1,7 @@
 """The baselines: learners of Stable-Baselines3 and sb3-contrib with their own networks."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -24,6 +25,13 @@ class OnPolicyBaseline(Baseline):
     """
 
     POLICY: str
+    LOGGED = MappingProxyType(
+        {
+            "learning_rate": "train/learning_rate",
+            "kl": "train/approx_kl",
+            "value_loss": "train/value_loss",
+        }
+    )
 
     def __init__(
         self,
@@ -99,6 +107,14 @@ class Sb3SAC(Baseline, SAC):
             train_freq, gradient_steps, ent_coef: As in `stable_baselines3.SAC`.
     """
 
+    LOGGED = MappingProxyType(
+        {
+            "learning_rate": "train/learning_rate",
+            "value_loss": "train/critic_loss",
+            "actor_loss": "train/actor_loss",
+            "entropy_coefficient": "train/ent_coef",
+        }
+    )
     BUFFER = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
     def __init__(
