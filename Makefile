@@ -32,7 +32,7 @@ bench: $(STAMP)  ## measure throughput here
 	@$(BIN)/python benchmarks/throughput.py
 
 doctor: $(STAMP)  ## say what works on this machine, and what mends the rest
-	@$(BIN)/python -m envs.doctor
+	@$(BIN)/python envs/doctor.py
 
 clean:  ## remove .venv and caches; runs/ stays
 	rm -rf $(VENV) .pytest_cache .ruff_cache *.egg-info

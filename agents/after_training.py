@@ -70,11 +70,13 @@ def announce(run: TrainingRun, *, already: bool = False) -> None:
     python, more = this_python(), 2 * run.config.total_steps
     steps = [
         ("returns and film", f"{python} evaluate.py runs={quoted(folder.path)} video=true"),
-        ("curves", f"{python} -m tensorboard.main --logdir {shlex.quote(str(folder.path.parent))}"),
         ("train longer", f"{python} train.py resume={quoted(folder.path)} total_steps={more}"),
         ("another body", f"{python} train.py env=Hopper-v5"),
         ("another brain", f"{python} train.py brain=gru"),
     ]
+    if (folder.path / "tensorboard").is_dir():
+        shown = shlex.quote(str(folder.path.parent))
+        steps.insert(1, ("curves", f"{python} -m tensorboard.main --logdir {shown}"))
     print("Next:")
     for name, command in steps:
         print(f"  {name:<18} {command}")

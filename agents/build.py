@@ -36,6 +36,14 @@ class Learner(Protocol):
         """Go back to where `training_state` was taken."""
         ...
 
+    def learned_state(self) -> dict[str, Any]:
+        """Return the part of `training_state` that stays true in other bodies."""
+        ...
+
+    def load_learned_state(self, tree: Mapping[str, Any]) -> None:
+        """Act as when `learned_state` or `training_state` was taken."""
+        ...
+
     def progress_row(self) -> dict[str, float | None]:
         """Return what is worth recording about the update that just finished."""
         ...

@@ -13,7 +13,6 @@ from agents.errors import NonFiniteError, StopTraining
 from agents.progress import ProgressLine, row_of, tell
 from agents.run_folder import RunFolder
 from agents.trackers import Trackers
-from agents.training_state import read_learned_state
 from envs import UnsavableError
 
 
@@ -148,8 +147,7 @@ class RunCallback(BaseCallback):
             if not self._warned:
                 tell(f"checkpoints hold the agent, but not its body: {error}")
             self._warned = True
-        own = getattr(self.model, "learned_state", None)
-        return own() if own else read_learned_state(self.model)
+        return self.model.learned_state()
 
 
 def _require_finite(row: dict[str, float | int | None], steps: int) -> None:

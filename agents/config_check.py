@@ -57,7 +57,7 @@ def check_config(config: DictConfig, reference: DictConfig) -> DictConfig:
     except MissingMandatoryValue as error:
         raise UsageError(f"{error.full_key} is missing: set {error.full_key}=...") from error
     except OmegaConfBaseException as error:
-        raise UsageError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+        raise UsageError(_unresolved(config, error)) from error
     try:
         known = OmegaConf.to_container(reference, resolve=True)
     except OmegaConfBaseException:  # what it refers to may be what was set
@@ -66,6 +66,16 @@ def check_config(config: DictConfig, reference: DictConfig) -> DictConfig:
     assert isinstance(known, dict)
     checked = _check_mapping(plain, known, "", set(_flat_keys(known)))
     return OmegaConf.create(checked)
+
+
+def _unresolved(config: DictConfig, error: OmegaConfBaseException) -> str:
+    """Return the line for a value that refers to one that is not there."""
+    if config.get("brain", 0) in (None, {}) and "'brain." in str(error):
+        return (
+            "this agent trains a brain, and brain=none is none: choose one (brain=spiking), "
+            "or an agent with a network of its own (agent=sb3_ppo)"
+        )
+    return f"{error.full_key}: {str(error).splitlines()[0]}"
 
 
 def known_keys(reference: DictConfig) -> list[str]:

@@ -20,9 +20,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from agents.build import build_agent, make_env
 from agents.checkpoint import DIGESTS, load_tree
 from agents.errors import CheckpointError
-from agents.ppo import BrainPPO
 from agents.run_folder import RunFolder, versions, write_whole
-from agents.training_state import load_learned_state
 
 RECORD = "evaluation.json"
 FORMAT = 1
@@ -170,10 +168,7 @@ def restore(config: DictConfig, tree: Any, env: VecEnv | None, device: str) -> A
     config = OmegaConf.merge(config, {"device": device})  # type: ignore[assignment]
     model: Any = build_agent(config, env or _unused_env(config))
     try:
-        if isinstance(model, BrainPPO):
-            load_learned_state(model, tree)
-        else:
-            model.load_learned_state(tree)
+        model.load_learned_state(tree)
     except (KeyError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:160]
         message = f"the checkpoint does not fit the run's config.yaml ({reason})"

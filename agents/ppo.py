@@ -21,7 +21,12 @@ from agents.losses import approximate_kl, clipped_surrogate, explained_variance
 from agents.policy import BrainPolicy, BrainSource
 from agents.reward_scaling import RewardScaler
 from agents.rollout import Minibatch, Rollout
-from agents.training_state import load_agent_state, read_agent_state
+from agents.training_state import (
+    load_agent_state,
+    load_learned_state,
+    read_agent_state,
+    read_learned_state,
+)
 from brains import Brain, reset_where, tree_map
 
 DEFAULT_RATE = KLAdaptiveRate(
@@ -315,6 +320,14 @@ class BrainPPO(OnPolicyAlgorithm):
     def load_training_state(self, tree: dict[str, Any]) -> None:
         """Go on exactly where `training_state` was read."""
         load_agent_state(self, tree)
+
+    def learned_state(self) -> dict[str, Any]:
+        """Return what is worth keeping when the environment is left behind."""
+        return read_learned_state(self)
+
+    def load_learned_state(self, tree: dict[str, Any]) -> None:
+        """Act and learn as when `learned_state` or `training_state` was taken, in any bodies."""
+        load_learned_state(self, tree)
 
     def save(self, path: str | Path, *_: Any, **__: Any) -> None:  # type: ignore[override]
         """Write the agent, without its environment, to a directory that holds no code."""

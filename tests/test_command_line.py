@@ -55,7 +55,8 @@ MISTAKES = {
     "seed": "cannot read 'seed': write options as key=value",
     "seed=[1": "cannot read 'seed=[1': write options as key=value",
     "hydra.foo=1": "unknown key 'hydra.foo'",
-    "brain=none": "agent.learning_rate.initial: Interpolation key 'brain.learning.rate' not found",
+    "brain=none": "this agent trains a brain, and brain=none is none: choose one (brain=spiking), "
+    "or an agent with a network of its own (agent=sb3_ppo)",
     f"run_dir={__file__}/run": f"{__file__}/run cannot be written: Not a directory",
     f"run_dir={__file__}": f"{__file__} cannot be written: File exists",
     "resume=runs/none": "there is no run at runs/none: it has no config.yaml",
