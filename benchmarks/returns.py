@@ -56,9 +56,10 @@ VARIANTS = {
     "gru": Variant(("brain=gru",)),
     "spiking": Variant(("brain=spiking",)),
     "spiking-no-reflex": Variant(("brain=spiking", "brain/reflex=none")),
+    "spiking-256": Variant(("brain=spiking", "brain.controller.hidden_size=256")),
     "sb3_ppo": Variant(("agent=sb3_ppo",)),
-    # At about 200 steps per second a million would take longer than all the others together.
-    "sb3_recurrent_ppo": Variant(("agent=sb3_recurrent_ppo",), steps=200_000),
+    # At about 400 steps per second a million would take longer than all the others together.
+    "sb3_recurrent_ppo": Variant(("agent=sb3_recurrent_ppo",), steps=100_000),
 }
 
 

@@ -25,7 +25,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-BRAINS = ("mlp", "gru", "spiking")
+BRAINS = ("mlp", "gru", "spiking", "spiking:brain.controller.hidden_size=256")
 RIVALS = {"sb3_ppo": "SB3 PPO", "sb3_recurrent_ppo": "sb3-contrib RecurrentPPO"}
 RIVAL_ROWS = 8
 
@@ -34,7 +34,7 @@ class Contestant:
     """A training in a process of its own that goes on when it is asked to.
 
     Args:
-        name: A brain of ours, or a rival.
+        name: A brain of ours, with options after a colon; or a rival.
         env_id: The body.
         threads: Threads that it may use.
     """
@@ -82,11 +82,16 @@ def work(name: str, env_id: str, threads: int) -> None:
 
 
 def _ours(brain: str, env_id: str, threads: int) -> Any:
-    """Return a learner as `train.py env=... brain=...` makes it."""
-    from agents.build import build_agent, make_env
-    from agents.cli import reference_config
+    """Return a learner as `train.py env=... brain=...` makes it; options stand after a colon."""
+    from hydra import compose, initialize_config_dir
 
-    config = reference_config("train", [f"env={env_id}", f"brain={brain}"])
+    from agents.build import build_agent, make_env
+    from agents.cli import CONFIGS
+
+    name, _, options = brain.partition(":")
+    chosen = [f"env={env_id}", f"brain={name}", *filter(None, options.split(","))]
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = compose("train", chosen)
     config.num_threads = threads
     return build_agent(config, make_env(config))
 
@@ -136,7 +141,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
     parser.add_argument("--env", default="HalfCheetah-v5")
-    parser.add_argument("--brains", nargs="+", default=BRAINS)
+    parser.add_argument(
+        "--brains", nargs="+", default=BRAINS, help="such as spiking:brain.controller.hidden_size=64"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=8.0, help="least length of a turn")
