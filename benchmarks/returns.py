@@ -59,7 +59,7 @@ VARIANTS = {
     "spiking-256": Variant(("brain=spiking", "brain.controller.hidden_size=256")),
     "sb3_ppo": Variant(("agent=sb3_ppo",)),
     # At about 400 steps per second a million would take longer than all the others together.
-    "sb3_recurrent_ppo": Variant(("agent=sb3_recurrent_ppo",), steps=100_000),
+    "sb3_recurrent_ppo": Variant(("agent=sb3_recurrent_ppo",), steps=50_000),
 }
 
 
