@@ -142,7 +142,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
     parser.add_argument("--env", default="HalfCheetah-v5")
     parser.add_argument(
-        "--brains", nargs="+", default=BRAINS, help="such as spiking:brain.controller.hidden_size=64"
+        "--brains",
+        nargs="+",
+        default=BRAINS,
+        help="such as spiking:brain.controller.hidden_size=64",
     )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)

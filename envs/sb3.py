@@ -11,6 +11,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvStepRetu
 
 from envs.engine import Engine
 from envs.rendering import Camera, FrameRenderer
+from envs.task import Observation
 
 
 class EngineVecEnv(VecEnv):
@@ -55,8 +56,8 @@ class EngineVecEnv(VecEnv):
         """Length of a control step, s."""
         return self.engine.task.control_period
 
-    def reset(self) -> np.ndarray:
-        """Start an episode in every row and return the observations, [N, D]."""
+    def reset(self) -> Observation:
+        """Start an episode in every row and return the observations, [N, ...]."""
         self.engine.seed(self._seeds)
         self._reset_seeds()
         self._reset_options()
@@ -84,7 +85,7 @@ class EngineVecEnv(VecEnv):
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         if np.count_nonzero(dones):
             self._end_episodes(dones.nonzero()[0], infos)
-        return engine.observation.copy(), engine.reward.copy(), dones, infos
+        return self.last_observation(), engine.reward.copy(), dones, infos
 
     def _end_episodes(self, rows: np.ndarray, infos: list[dict[str, Any]]) -> None:
         """Tell how the episodes of `rows` ended, and start the next ones."""
@@ -92,7 +93,7 @@ class EngineVecEnv(VecEnv):
         now = time.perf_counter() - self._started
         endings = zip(
             rows.tolist(),
-            engine.observation[rows],
+            [engine.task.present(sensed) for sensed in engine.observation[rows]],
             engine.terminated[rows].tolist(),
             self._episode_return[rows].tolist(),
             engine.elapsed[rows].tolist(),
@@ -110,9 +111,9 @@ class EngineVecEnv(VecEnv):
         self._episode_return[rows] = 0.0
         engine.reset(rows)
 
-    def last_observation(self) -> np.ndarray:
-        """Return what every row senses now, [N, D]."""
-        return self.engine.observation.copy()
+    def last_observation(self) -> Observation:
+        """Return what every row senses now, [N, ...]."""
+        return self.engine.task.present(self.engine.observation)
 
     def training_state(self) -> dict[str, Any]:
         """Return everything that decides the future: arrays and plain numbers, copied."""

@@ -8,6 +8,7 @@ import numpy as np
 from envs.engine import Engine
 from envs.registration import build_task
 from envs.rendering import FrameRenderer
+from envs.task import Observation
 
 _ROW = np.zeros(1, np.int64)
 
@@ -53,20 +54,23 @@ class SingleEnv(gymnasium.Env):
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
+    ) -> tuple[Observation, dict[str, Any]]:
         """Start an episode; return the observation and its info."""
         super().reset(seed=seed)
         self.engine.generators = [self.np_random]
         self.engine.reset(_ROW)
-        return self.engine.observation[0].copy(), _first(self.engine.task.reset_info())
+        return self._sensed(), _first(self.engine.task.reset_info())
 
-    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Advance by one control step; the time limit is a wrapper's."""
         engine = self.engine
         engine.step(np.asarray(action)[None])
         reward, terminated = float(engine.reward[0]), bool(engine.terminated[0])
         info = _first(engine.task.step_info())
-        return engine.observation[0].copy(), reward, terminated, False, info
+        return self._sensed(), reward, terminated, False, info
+
+    def _sensed(self) -> Observation:
+        return self.engine.task.present(self.engine.observation[0])
 
     def render(self) -> np.ndarray | None:
         """Draw the body, uint8 [height, width, 3]; None unless `render_mode` is `rgb_array`."""

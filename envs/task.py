@@ -1,5 +1,6 @@
 """The contract between a task and the engine that steps it."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,9 @@ import numpy as np
 from gymnasium import spaces
 from mujoco.batch import Batch
 
+Observation = np.ndarray | dict[str, np.ndarray]
+"""What is sensed, [..., D], or by modality."""
+
 
 class Task(ABC):
     """A body and what is asked of it, written over all rows of a batch at once.
@@ -18,11 +22,18 @@ class Task(ABC):
     the clocks and the random generators. A task reads the rows through views taken once in
     `bind`, so a step costs a handful of NumPy calls whatever the number of rows.
 
+    Args:
+        model: The compiled MuJoCo model that every row starts from.
+        frame_skip: Physics steps per control step.
+        senses: How many numbers a row senses; or the shape of each modality by its name, in the
+            order in which `observe` lays them side by side. The observation space is then a Dict.
+
     Attributes:
         model: The compiled MuJoCo model that every row starts from.
         frame_skip: Physics steps per control step.
         control_period: Length of a control step, s.
         observation_space: Of one row.
+        columns: Where each modality stands in what `observe` returns; empty without modalities.
         action_space: Of one row.
         motion: Positions and velocities side by side as MuJoCo keeps them, a view [N, nq + nv].
         qpos, qvel: Views of each, [N, nq] and [N, nv].
@@ -35,11 +46,22 @@ class Task(ABC):
     camera: ClassVar[Mapping[str, Any]] = {}
     observes_derived_fields: ClassVar[bool] = False
 
-    def __init__(self, model: mujoco.MjModel, *, frame_skip: int, observation_size: int) -> None:
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        *,
+        frame_skip: int,
+        senses: int | Mapping[str, tuple[int, ...]],
+    ) -> None:
         self.model = model
         self.frame_skip = frame_skip
         self.control_period = float(model.opt.timestep * frame_skip)
-        self.observation_space = spaces.Box(-np.inf, np.inf, (observation_size,), np.float64)
+        self.observation_space = _space_of(senses)
+        self.columns: dict[str, slice] = {}
+        end = 0
+        for name, shape in ({} if isinstance(senses, int) else senses).items():
+            start, end = end, end + math.prod(shape)
+            self.columns[name] = slice(start, end)
         low, high = model.actuator_ctrlrange.astype(np.float32).T
         self.action_space = spaces.Box(low, high, dtype=np.float32)
 
@@ -65,7 +87,18 @@ class Task(ABC):
 
     @abstractmethod
     def observe(self) -> np.ndarray:
-        """Return what every row senses now, a new array [N, D]."""
+        """Return what every row senses now, a new array [N, D]; modalities side by side."""
+
+    def present(self, sensed: np.ndarray) -> Observation:
+        """Return sensed numbers, [..., D], as the observation space has them: copies."""
+        space = self.observation_space
+        if not isinstance(space, spaces.Dict):
+            return sensed.copy()
+        rows = sensed.shape[:-1]
+        return {
+            name: sensed[..., where].reshape(*rows, *(space[name].shape or ())).copy()
+            for name, where in self.columns.items()
+        }
 
     @abstractmethod
     def evaluate(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -94,6 +127,15 @@ class Task(ABC):
         for a checkpoint and written back in place to resume.
         """
         return {}
+
+
+def _space_of(senses: int | Mapping[str, tuple[int, ...]]) -> spaces.Space[Any]:
+    if isinstance(senses, int):
+        return spaces.Box(-np.inf, np.inf, (senses,), np.float64)
+    boxes: dict[str, spaces.Space[Any]] = {
+        name: spaces.Box(-np.inf, np.inf, shape, np.float64) for name, shape in senses.items()
+    }
+    return spaces.Dict(boxes)
 
 
 def load_model(path: Path) -> mujoco.MjModel:

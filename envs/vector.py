@@ -10,6 +10,7 @@ from gymnasium.vector.utils import batch_space
 from envs.engine import Engine
 from envs.registration import build_task
 from envs.rendering import FrameRenderer
+from envs.task import Observation
 
 Infos = dict[str, Any]
 
@@ -70,7 +71,7 @@ class MujocoVectorEnv(VectorEnv):
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, Infos]:
+    ) -> tuple[Observation, Infos]:
         """Start an episode in every row, or in those of `options["reset_mask"]`.
 
         Args:
@@ -79,7 +80,7 @@ class MujocoVectorEnv(VectorEnv):
             options: May hold `reset_mask`, bool [N].
 
         Returns:
-            Observations of all rows, [N, D], and the infos of the rows that were reset.
+            Observations of all rows, [N, ...], and the infos of the rows that were reset.
         """
         mask = self._reset_mask(options)
         seeds = [seed + row for row in range(self.num_envs)] if isinstance(seed, int) else seed
@@ -92,7 +93,7 @@ class MujocoVectorEnv(VectorEnv):
         self._ended[mask] = False
         infos: Infos = {}
         _tell(infos, self.engine.task.reset_info(), mask)
-        return self.engine.observation.copy(), infos
+        return self.engine.task.present(self.engine.observation), infos
 
     def _reset_mask(self, options: dict[str, Any] | None) -> np.ndarray:
         mask = (options or {}).get("reset_mask")
@@ -108,14 +109,14 @@ class MujocoVectorEnv(VectorEnv):
 
     def step(
         self, actions: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Infos]:
+    ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, Infos]:
         """Advance every row by one control step; see the autoreset mode for rows that ended.
 
         Args:
             actions: One per row, [N, A].
 
         Returns:
-            Observations [N, D], rewards, terminated, truncated [N], and infos.
+            Observations [N, ...], rewards, terminated, truncated [N], and infos.
         """
         actions, engine, infos = np.asarray(actions), self.engine, {}
         if not self._ended.any():
@@ -141,7 +142,7 @@ class MujocoVectorEnv(VectorEnv):
             _tell(infos, engine.task.reset_info(), resetting)
             if self.autoreset_mode is AutoresetMode.SAME_STEP:
                 self._ended[:] = False
-        return engine.observation.copy(), rewards, terminated, truncated, infos
+        return engine.task.present(engine.observation), rewards, terminated, truncated, infos
 
     def _step_others(self, actions: np.ndarray, resetting: np.ndarray) -> None:
         """Advance the rows that are not about to start again; the others earn nothing."""
@@ -155,7 +156,7 @@ class MujocoVectorEnv(VectorEnv):
         """Put the last observations and infos of episodes that ended where Gymnasium puts them."""
         final = np.full(self.num_envs, None, object)
         for row in np.flatnonzero(ended).tolist():
-            final[row] = self.engine.observation[row].copy()
+            final[row] = self.engine.task.present(self.engine.observation[row])
         step_info = self.engine.task.step_info()
         final_info: Infos = {}
         _tell(final_info, step_info, ended)

@@ -49,7 +49,7 @@ class Hopper(Task):
         model = v5_model(xml_file)
         self._first = int(exclude_current_positions_from_observation)
         size = model.nq + model.nv - self._first
-        super().__init__(model, frame_skip=frame_skip, observation_size=size)
+        super().__init__(model, frame_skip=frame_skip, senses=size)
         self._forward_reward_weight = forward_reward_weight
         self._ctrl_cost_weight = ctrl_cost_weight
         self._healthy_reward = healthy_reward

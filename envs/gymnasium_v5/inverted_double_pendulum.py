@@ -38,7 +38,7 @@ class InvertedDoublePendulum(Task):
         reset_noise_scale: float = 0.1,
     ) -> None:
         model = v5_model(xml_file)
-        super().__init__(model, frame_skip=frame_skip, observation_size=9)
+        super().__init__(model, frame_skip=frame_skip, senses=9)
         self._healthy_reward = healthy_reward
         self._noise = reset_noise_scale
 

@@ -31,7 +31,7 @@ class InvertedPendulum(Task):
         reset_noise_scale: float = 0.01,
     ) -> None:
         model = v5_model(xml_file)
-        super().__init__(model, frame_skip=frame_skip, observation_size=4)
+        super().__init__(model, frame_skip=frame_skip, senses=4)
         self._noise = reset_noise_scale
 
     def start(self, rows: np.ndarray, generators: Sequence[np.random.Generator]) -> None:

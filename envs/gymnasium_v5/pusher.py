@@ -45,7 +45,7 @@ class Pusher(Task):
         reward_control_weight: float = 0.1,
     ) -> None:
         model = v5_model(xml_file)
-        super().__init__(model, frame_skip=frame_skip, observation_size=23)
+        super().__init__(model, frame_skip=frame_skip, senses=23)
         self._reward_near_weight = reward_near_weight
         self._reward_dist_weight = reward_dist_weight
         self._reward_control_weight = reward_control_weight

@@ -36,7 +36,7 @@ class Reacher(Task):
         reward_control_weight: float = 1.0,
     ) -> None:
         model = v5_model(xml_file)
-        super().__init__(model, frame_skip=frame_skip, observation_size=10)
+        super().__init__(model, frame_skip=frame_skip, senses=10)
         self._reward_dist_weight = reward_dist_weight
         self._reward_control_weight = reward_control_weight
 

@@ -27,7 +27,7 @@ class Seek(Task):
 
     def __init__(self, *, reach=1.0):
         model = mujoco.MjModel.from_xml_string(XML)
-        super().__init__(model, frame_skip=5, observation_size=2)
+        super().__init__(model, frame_skip=5, senses=2)
         self.reach = reach
 
     def bind(self, batch):
@@ -89,3 +89,57 @@ def test_the_time_limit_of_a_registration_can_be_overridden_in_a_vector(seek):
     env = gymnasium.make_vec(f"wetware/{seek}", num_envs=1, max_episode_steps=2)
     env.reset(seed=0)
     assert [bool(env.step(np.ones((1, 1)))[3][0]) for _ in range(2)] == [False, True]
+
+
+class SeekByModality(Seek):
+    """The same, with what is sensed told by modality."""
+
+    def __init__(self):
+        model = mujoco.MjModel.from_xml_string(XML)
+        senses = {"vestibular": (1,), "eye": (2, 3)}
+        Task.__init__(self, model, frame_skip=5, senses=senses)
+        self.reach = 1.0
+
+    def observe(self):
+        pixels = self.qpos[:, :1] + np.arange(6)
+        return np.concatenate([self.qvel, pixels], axis=1)
+
+
+@pytest.fixture
+def by_modality():
+    register_task("Modal-v0", f"{__name__}:SeekByModality", max_episode_steps=7)
+    yield "Modal-v0"
+    del gymnasium.registry["wetware/Modal-v0"]
+
+
+@pytest.mark.parametrize("mode", gymnasium.vector.AutoresetMode)
+def test_every_face_tells_modalities_by_name_and_shape(by_modality, mode):
+    single = gymnasium.make(f"wetware/{by_modality}")
+    vector = gymnasium.make_vec(f"wetware/{by_modality}", num_envs=3, autoreset_mode=mode)
+    stable = envs.make_vec_env(by_modality, 3, seed=5)
+    seen = [single.reset(seed=5)[0], vector.reset(seed=5)[0], stable.reset()]
+    for _ in range(6):
+        one, several = np.ones(1, np.float32), np.ones((3, 1), np.float32)
+        seen = [single.step(one)[0], vector.step(several)[0], stable.step(several)[0]]
+        assert seen[0] in single.observation_space
+        assert seen[1] in vector.observation_space
+        assert seen[2]["eye"].shape == (3, 2, 3)
+        for name in ("vestibular", "eye"):
+            np.testing.assert_array_equal(seen[0][name], seen[1][name][0])
+            np.testing.assert_array_equal(seen[1][name], seen[2][name])
+    last, _, _, infos = stable.step(several)
+    ended = infos[0]["terminal_observation"]
+    assert ended["eye"].shape == (2, 3)
+    assert ended["eye"][0, 0] != last["eye"][0, 0, 0] == 0.0
+    final = vector.step(several)[-1]
+    if mode is gymnasium.vector.AutoresetMode.SAME_STEP:
+        np.testing.assert_array_equal(final["final_obs"][0]["eye"], ended["eye"])
+
+
+def test_what_was_handed_out_never_changes_afterwards(by_modality):
+    env = envs.make_vec_env(by_modality, 3)
+    before = env.reset()
+    kept = {name: values.copy() for name, values in before.items()}
+    env.step(np.ones((3, 1), np.float32))
+    for name, values in kept.items():
+        np.testing.assert_array_equal(before[name], values)
