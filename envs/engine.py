@@ -60,7 +60,7 @@ class Engine:
         self.num_envs = num_envs
         self.max_episode_steps = max_episode_steps
         self._limit = max_episode_steps or np.iinfo(np.int64).max
-        self.batch = Batch(task.model, num_envs, min(num_threads, num_envs))
+        self.batch = Batch(task.model, num_envs, min(num_threads, num_envs), task.persistent)
         task.bind(self.batch)
         self.observation = task.observe()
         self.reward = np.zeros(num_envs)
@@ -109,7 +109,7 @@ class Engine:
         self._ctrl[...] = actions
         task.before_step()
         try:
-            self.batch.step(rows, task.frame_skip)
+            self.batch.step(rows, task.frame_skip, task.sensed_stage)
         except SimulationError as error:
             raise self._physics_error(int(error.ids[0]), f"could not be stepped: {error}") from None
         if np.count_nonzero(self.batch.warning):

@@ -39,12 +39,19 @@ class Task(ABC):
         qpos, qvel: Views of each, [N, nq] and [N, nv].
         still_going: The `terminated` of tasks that never end, all false, [N].
         camera: Default view: fields of a `mujoco.MjvCamera`.
+        limbs: Names of the actuators of each limb, for what may befall a limb.
+        velocity_columns: Which numbers that `observe` returns are velocities, indices [n].
+        persistent: Whether MuJoCo keeps all computed fields of every row between steps.
+        sensed_stage: How far MuJoCo computes on after the last physics step, before `observe`.
         observes_derived_fields: Whether `observe` reads fields that MuJoCo computes (body
             positions, forces), not qpos and qvel alone; they are then computed at resets too.
     """
 
     camera: ClassVar[Mapping[str, Any]] = {}
+    limbs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     observes_derived_fields: ClassVar[bool] = False
+    persistent: ClassVar[bool] = False
+    sensed_stage: ClassVar[mujoco.mjtStage] = mujoco.mjtStage.mjSTAGE_NONE
 
     def __init__(
         self,
@@ -57,6 +64,7 @@ class Task(ABC):
         self.frame_skip = frame_skip
         self.control_period = float(model.opt.timestep * frame_skip)
         self.observation_space = _space_of(senses)
+        self.velocity_columns = np.zeros(0, np.int64)
         self.columns: dict[str, slice] = {}
         end = 0
         for name, shape in ({} if isinstance(senses, int) else senses).items():
