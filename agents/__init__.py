@@ -2,10 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
+from agents.threads import let_idle_threads_sleep
+
 if TYPE_CHECKING:
     from agents.ppo import BrainPPO
 
 __all__ = ["BrainPPO"]
+
+let_idle_threads_sleep()
 
 
 def __getattr__(name: str) -> Any:

@@ -30,7 +30,7 @@ from agents.training_state import (
 from brains import Brain, reset_where, tree_map
 
 DEFAULT_RATE = KLAdaptiveRate(
-    initial=1e-3, minimum=1e-4, maximum=2e-3, kl_low=0.02, kl_high=0.045, factor=1.5, anneal=True
+    initial=7e-4, minimum=1e-4, maximum=7e-4, kl_low=0.035, kl_high=0.08, factor=1.5, anneal=True
 )
 
 

@@ -40,6 +40,8 @@ class Brain(RecurrentModule[Any]):
         action_size: Numbers that describe an action.
         action_gain: Gain of the action head's orthogonal initial weights.
         initial_log_std: Log standard deviation of exploration at the start.
+        exploration_rate_scale: Learning rate of `log_std` relative to the rest: at the full rate
+            exploration may be given up for the first gait that is found.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Brain(RecurrentModule[Any]):
         action_size: int,
         action_gain: float,
         initial_log_std: float,
+        exploration_rate_scale: float,
     ) -> None:
         super().__init__()
         self.senses = senses
@@ -63,6 +66,7 @@ class Brain(RecurrentModule[Any]):
         nn.init.orthogonal_(self.action_head.weight, action_gain)
         nn.init.zeros_(self.action_head.bias)
         self.log_std = nn.Parameter(torch.full((action_size,), initial_log_std))
+        self.rate_scales = {"log_std": exploration_rate_scale}
 
     def initial_state(self, batch_size: int) -> Any:
         """Return the controller's memory at the start of an episode, leaves [B, ...]."""

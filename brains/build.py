@@ -38,6 +38,7 @@ def build_brain(
     senses: Callable[..., Senses],
     action_gain: float,
     initial_log_std: float,
+    exploration_rate_scale: float,
 ) -> Brain:
     """Build a brain for a body.
 
@@ -50,6 +51,7 @@ def build_brain(
         senses: Completed with the observation space.
         action_gain: Gain of the action head's initial weights.
         initial_log_std: Log standard deviation of exploration at the start.
+        exploration_rate_scale: Learning rate of that deviation relative to the rest.
 
     Raises:
         ValueError: If a space is of a kind that brains do not handle.
@@ -65,6 +67,7 @@ def build_brain(
         action_size=action_size,
         action_gain=action_gain,
         initial_log_std=initial_log_std,
+        exploration_rate_scale=exploration_rate_scale,
     )
 
 

@@ -31,13 +31,30 @@ class Critic(nn.Module):
     ) -> None:
         super().__init__()
         self.sees_memory = sees_memory
-        input_size = senses_size + memory_size * sees_memory
-        self.layers = tanh_layers(input_size, hidden_sizes)
+        first, *others = hidden_sizes
+        self.from_senses = nn.Linear(senses_size, first)
+        self.from_memory = nn.Linear(memory_size, first, bias=False) if sees_memory else None
+        self._initialise_first_layer()
+        self.layers = tanh_layers(first, others)
         self.head = nn.Linear(hidden_sizes[-1], 1)
         nn.init.orthogonal_(self.head.weight, 1.0)
         nn.init.zeros_(self.head.bias)
 
+    def _initialise_first_layer(self) -> None:
+        """Make the weights of senses and memory together one orthogonal matrix."""
+        parts = [self.from_senses.weight]
+        if self.from_memory is not None:
+            parts.append(self.from_memory.weight)
+        whole = torch.empty(len(parts[0]), sum(part.shape[1] for part in parts))
+        nn.init.orthogonal_(whole, 2.0**0.5)
+        with torch.no_grad():
+            for part, drawn in zip(parts, whole.split([p.shape[1] for p in parts], 1), strict=True):
+                part.copy_(drawn)
+        nn.init.zeros_(self.from_senses.bias)
+
     def forward(self, senses: Tensor, memory: Tensor) -> Tensor:
         """Return the value, [...], of senses [..., senses] and memory [..., memory]."""
-        inputs = torch.cat([senses, memory.detach()], dim=-1) if self.sees_memory else senses
-        return self.head(self.layers(inputs)).squeeze(-1)
+        hidden = self.from_senses(senses)
+        if self.from_memory is not None:  # added in place of joined: joining copies the memory
+            hidden = hidden + self.from_memory(memory.detach())
+        return self.head(self.layers(hidden.tanh())).squeeze(-1)

@@ -29,6 +29,7 @@ GRU = {
     "critic": {"_target_": "brains.critic.Critic", "hidden_sizes": [8], "sees_memory": True},
     "action_gain": 0.1,
     "initial_log_std": -0.5,
+    "exploration_rate_scale": 1.0,
 }
 AGENTS = {"sb3_ppo": (PPO, {}), "sb3_recurrent_ppo": (RECURRENT_PPO, {}), "ppo": (BRAIN_PPO, GRU)}
 
