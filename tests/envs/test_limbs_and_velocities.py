@@ -11,7 +11,20 @@ CASES = [
     *[(name, {}) for name in envs.native_names() if name.endswith("-v5")],
     *[
         (name, {"exclude_current_positions_from_observation": False})
-        for name in ("HalfCheetah-v5", "Hopper-v5", "Swimmer-v5", "Walker2d-v5")
+        for name in (
+            "Ant-v5",
+            "HalfCheetah-v5",
+            "Hopper-v5",
+            "Humanoid-v5",
+            "HumanoidStandup-v5",
+            "Swimmer-v5",
+            "Walker2d-v5",
+        )
+    ],
+    ("Ant-v5", {"include_cfrc_ext_in_observation": False}),
+    *[
+        ("Humanoid-v5", {f"include_{field}_in_observation": False})
+        for field in ("cinert", "cvel", "qfrc_actuator", "cfrc_ext")
     ],
 ]
 LIMBLESS = {"InvertedPendulum-v5", "InvertedDoublePendulum-v5"}
