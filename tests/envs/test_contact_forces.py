@@ -63,3 +63,15 @@ def test_summing_leaves_every_state_and_callback_as_it_was():
 def test_rows_without_data_of_their_own_are_refused():
     with pytest.raises(ValueError, match="persistent"):
         ContactForces(falling_ants(persistent=False))
+
+
+def test_rows_whose_models_were_made_to_differ_are_summed_as_well():
+    batch = falling_ants()
+    contact = ContactForces(batch)
+    batch.expand("body_mass")[...] *= np.array([[0.5], [1.0], [3.0]])
+    batch.expand("opt.gravity")[2] = (1.0, 0.0, -5.0)
+    batch.set_const()
+    batch.step(None, 5)
+    contact.sum_up(None)
+    expected = [summed_by_mujoco(batch, row) for row in range(3)]
+    np.testing.assert_array_equal(contact.values, expected)
