@@ -1,11 +1,16 @@
-"""Compare how fast bodies step: Wetware, raw MuJoCo, EnvPool and Gymnasium, in interleaved turns.
+"""Compare how fast bodies step: Wetware, physics alone, EnvPool and Gymnasium, in turns.
 
     python benchmarks/stepping.py --envpool-python /tmp/envpool/bin/python
 
-Prints one JSON object per line: `what`, `env`, `steps_per_second` (of Wetware), `ratio` (Wetware
-over the rival, the median over rounds of two turns next to each other) and `against`. EnvPool pins
-its own packages, so it lives in a virtual environment of its own:
-`python -m venv /tmp/envpool && /tmp/envpool/bin/pip install envpool`.
+Steps every native task (Gymnasium's v5 tasks and Wetware's own bodies) with random actions and
+prints one JSON object per line: `what`, `env`, `steps_per_second` (of Wetware), `ratio` (Wetware
+over the rival, the median over rounds in which everybody has a turn), `against`, and
+`python_share` (of the time of Wetware's step, what is not spent in calls of `mujoco.batch`).
+
+The rivals: `Batch.step`, physics alone and so the limit; `Gymnasium loop`, single environments
+stepped one after the other (Gymnasium's own of a v5 task, `gymnasium.make("wetware/...")` of our
+bodies); and EnvPool where it has the task. EnvPool pins its own packages, so it lives in a virtual
+environment of its own: `python -m venv /tmp/envpool && /tmp/envpool/bin/pip install envpool`.
 """
 
 import argparse
@@ -16,7 +21,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -24,13 +29,14 @@ import envs  # isort: skip - before MuJoCo, so that it chooses how to draw
 import gymnasium
 import mujoco
 import numpy as np
-from mujoco import rollout
+from mujoco.batch import Batch
 
 from envs.sb3 import EngineVecEnv
 
 WORKER = Path(__file__).with_name("envpool_worker.py")
-SAMPLED_STEPS = 24  # control steps whose states the raw loop replays each round
-STEPS_APART = 5
+SAMPLED_STEPS = 8  # control steps whose physics is repeated alone in each round
+STEPS_APART = 3
+BATCH_CALLS = ("step", "forward", "reset", "ray", "jac", "rollout")
 
 
 class Contestant(Protocol):
@@ -57,8 +63,35 @@ def random_actions(space: gymnasium.Space, num_envs: int) -> np.ndarray:
     return actions.astype(np.float32)
 
 
+class Stopwatch:
+    """Measures how long the calls of a batch take.
+
+    Attributes:
+        seconds: In all calls so far.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        self.seconds = 0.0
+        for name in BATCH_CALLS:
+            setattr(batch, name, self._watched(getattr(batch, name)))
+
+    def _watched(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(*arguments: Any, **options: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return call(*arguments, **options)
+            finally:
+                self.seconds += time.perf_counter() - start
+
+        return watched
+
+
 class Wetware:
-    """The SB3 face of the batched engine: what training steps."""
+    """The SB3 face of the batched engine: what training steps.
+
+    Attributes:
+        python_shares: Of each turn so far, the share of time outside the calls of the batch.
+    """
 
     def __init__(self, env_id: str, num_envs: int, num_threads: int) -> None:
         env = envs.make_vec_env(env_id, num_envs=num_envs, num_threads=num_threads)
@@ -66,58 +99,56 @@ class Wetware:
             raise SystemExit(f"{env_id} is not a native task; those are {envs.native_names()}")
         self.env = env
         self.actions = random_actions(self.env.action_space, num_envs)
+        self.python_shares: list[float] = []
+        self._stopwatch = Stopwatch(env.engine.batch)
         self.env.reset()
 
     def turn(self, seconds: float) -> float:
         """Step with random actions."""
-        return timed(self._step, self.env.num_envs, seconds)
+        start, inside = time.perf_counter(), self._stopwatch.seconds
+        rate = timed(self._step, self.env.num_envs, seconds)
+        inside = self._stopwatch.seconds - inside
+        self.python_shares.append(1.0 - inside / (time.perf_counter() - start))
+        return rate
 
     def _step(self, index: int) -> None:
         self.env.step(self.actions[index % len(self.actions)])
 
 
 class RawPhysics:
-    """`mj_step` alone, in C on as many threads, from states that Wetware's rows pass through."""
+    """`Batch.step` alone, on as many threads, from states that Wetware's rows pass through."""
 
     def __init__(self, wetware: Wetware, num_threads: int) -> None:
         self._env, self._actions = wetware.env, wetware.actions
-        task = wetware.env.engine.task
-        self._model, self._skip = task.model, task.frame_skip
-        self._pool = rollout.Rollout(nthread=num_threads)
-        self._data = [mujoco.MjData(self._model) for _ in range(num_threads)]
+        task, rows = wetware.env.engine.task, wetware.env.num_envs * SAMPLED_STEPS
+        self._skip = task.frame_skip
+        self._batch = Batch(task.model, rows, num_threads)
+        self._states = np.zeros(self._batch.state.shape)
+        self._controls = np.zeros((rows, task.model.nu))
 
     def turn(self, seconds: float) -> float:
-        """Replay the steps that Wetware's rows are about to make."""
-        states, warmstarts, controls = self._sample()
-        count = len(states)
-        trajectory = np.zeros((count, self._skip, states.shape[1]))
+        """Make the physics steps that Wetware's rows are about to make, again and again."""
+        self._sample()
+        controls = self._batch.bind("ctrl")
 
-        def replay(_: int) -> None:
-            self._pool.rollout(
-                self._model,
-                self._data,
-                states,
-                controls,
-                nstep=self._skip,
-                initial_warmstart=warmstarts,
-                state=trajectory,
-            )
+        def repeat(_: int) -> None:
+            self._batch.state[...] = self._states
+            controls[...] = self._controls
+            self._batch.step(None, self._skip)
 
-        return timed(replay, count, seconds)
+        return timed(repeat, len(self._states), seconds)
 
-    def _sample(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return states, warm starts and controls for every physics step of the sampled steps."""
-        batch, model = self._env.engine.batch, self._model
-        full = mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_FULLPHYSICS)
-        states, warmstarts, controls = [], [], []
+    def _sample(self) -> None:
+        """Keep states of Wetware's rows, and what they are about to do."""
+        num_envs = self._env.num_envs
         for step in range(SAMPLED_STEPS * STEPS_APART):
             actions = self._actions[step % len(self._actions)]
-            if step % STEPS_APART == 0:
-                states.append(batch.state[:, :full].copy())
-                warmstarts.append(batch.bind("qacc_warmstart").copy())
-                controls.append(np.repeat(actions[:, None].astype(float), self._skip, axis=1))
+            sample, between = divmod(step, STEPS_APART)
+            if between == 0:
+                rows = slice(sample * num_envs, (sample + 1) * num_envs)
+                self._states[rows] = self._env.engine.batch.state
+                self._controls[rows] = actions
             self._env.step(actions)
-        return np.concatenate(states), np.concatenate(warmstarts), np.concatenate(controls)
 
 
 class EnvPool:
@@ -141,49 +172,58 @@ class EnvPool:
         self._worker.communicate()
 
 
-class SyncVector:
-    """Gymnasium's `SyncVectorEnv`: one row after the other, in Python."""
+class GymnasiumLoop:
+    """Single environments, stepped and reset one after the other."""
 
     def __init__(self, env_id: str, num_envs: int) -> None:
-        self._env = gymnasium.make_vec(env_id, num_envs=num_envs, vectorization_mode="sync")
-        self._actions = random_actions(self._env.single_action_space, num_envs)
-        self._env.reset(seed=0)
+        mujoco.set_mju_user_warning(lambda _: None)  # one of its models is deprecated, 64 times
+        known = env_id if env_id in gymnasium.registry else f"wetware/{env_id}"
+        self._envs = [gymnasium.make(known) for _ in range(num_envs)]
+        self._actions = random_actions(self._envs[0].action_space, num_envs)
+        for row, env in enumerate(self._envs):
+            env.reset(seed=row)
 
     def turn(self, seconds: float) -> float:
         """Step with random actions."""
-        return timed(self._step, self._env.num_envs, seconds)
+        return timed(self._step, len(self._envs), seconds)
 
     def _step(self, index: int) -> None:
-        self._env.step(self._actions[index % len(self._actions)])
+        actions = self._actions[index % len(self._actions)]
+        for env, action in zip(self._envs, actions, strict=True):
+            _, _, terminated, truncated, _ = env.step(action)
+            if terminated or truncated:
+                env.reset()
 
 
 def compare(env_id: str, arguments: argparse.Namespace) -> list[dict[str, object]]:
     """Run all rounds for one task and return a record per rival."""
-    wetware = Wetware(env_id, arguments.num_envs, arguments.num_threads)
-    rivals: dict[str, Contestant] = {"mj_step": RawPhysics(wetware, arguments.num_threads)}
-    if arguments.envpool_python:
-        rivals["EnvPool"] = EnvPool(
-            arguments.envpool_python, env_id, arguments.num_envs, arguments.num_threads
-        )
+    num_envs, num_threads = arguments.num_envs, arguments.num_threads
+    wetware = Wetware(env_id, num_envs, num_threads)
+    rivals: dict[str, Contestant] = {"Batch.step": RawPhysics(wetware, num_threads)}
+    if arguments.envpool_python and env_id in gymnasium.registry:
+        rivals["EnvPool"] = EnvPool(arguments.envpool_python, env_id, num_envs, num_threads)
     if not arguments.skip_gymnasium:
-        rivals["SyncVectorEnv"] = SyncVector(env_id, arguments.num_envs)
-    rates: dict[str, list[tuple[float, float]]] = {name: [] for name in rivals}
+        rivals["Gymnasium loop"] = GymnasiumLoop(env_id, num_envs)
+    rates: list[float] = []
+    ratios: dict[str, list[float]] = {name: [] for name in rivals}
     for _ in range(arguments.rounds + 1):  # the first warms up
+        rates.append(wetware.turn(arguments.seconds))
         for name, rival in rivals.items():
-            rates[name].append((wetware.turn(arguments.seconds), rival.turn(arguments.seconds)))
+            ratios[name].append(rates[-1] / rival.turn(arguments.seconds))
     if isinstance(pool := rivals.get("EnvPool"), EnvPool):
         pool.close()
     return [
         {
             "what": "stepping",
             "env": env_id,
-            "steps_per_second": round(statistics.median(ours for ours, _ in turns[1:])),
-            "ratio": round(statistics.median(ours / theirs for ours, theirs in turns[1:]), 3),
+            "steps_per_second": round(statistics.median(rates[1:])),
+            "ratio": round(statistics.median(turns[1:]), 3),
             "against": name,
-            "num_envs": arguments.num_envs,
-            "num_threads": arguments.num_threads,
+            "python_share": round(statistics.median(wetware.python_shares[1:]), 3),
+            "num_envs": num_envs,
+            "num_threads": num_threads,
         }
-        for name, turns in rates.items()
+        for name, turns in ratios.items()
     ]
 
 
@@ -193,8 +233,8 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", default=envs.native_names())
     parser.add_argument("--num-envs", type=int, default=64)
     parser.add_argument("--num-threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=1.0, help="length of a turn")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.7, help="length of a turn")
     parser.add_argument("--envpool-python", help="a Python that has EnvPool")
     parser.add_argument("--skip-gymnasium", action="store_true")
     arguments = parser.parse_args()

@@ -85,8 +85,12 @@ class Engine:
         self.task.start(rows, [self.generators[row] for row in rows.tolist()])
         if self.task.observes_derived_fields:
             self.batch.forward(rows)
+        self.task.after_start(rows)
         self.elapsed[rows] = 0
-        self.observation = self.task.observe()
+        # Only what these rows sense is read: what MuJoCo computed for others is not resumed.
+        observation = self.observation.copy()
+        observation[rows] = self.task.observe()[rows]
+        self.observation = observation
 
     def step(self, actions: np.ndarray, rows: np.ndarray | None = None) -> None:
         """Advance by one control step and judge it.
@@ -114,6 +118,7 @@ class Engine:
             raise self._physics_error(int(error.ids[0]), f"could not be stepped: {error}") from None
         if np.count_nonzero(self.batch.warning):
             self._refuse_bad_rows()
+        task.after_step(rows)
         self.observation = task.observe()
         self.reward, self.terminated = task.evaluate(actions)
         self.elapsed += 1

@@ -53,8 +53,11 @@ def register_tasks() -> None:
     """Register every native task; a second call changes nothing."""
     if native_names():
         return
+    register_v5_twin("Ant-v5", "ant:Ant")
     register_v5_twin("HalfCheetah-v5", "half_cheetah:HalfCheetah")
     register_v5_twin("Hopper-v5", "hopper:Hopper")
+    register_v5_twin("Humanoid-v5", "humanoid:Humanoid")
+    register_v5_twin("HumanoidStandup-v5", "humanoid_standup:HumanoidStandup")
     register_v5_twin("InvertedDoublePendulum-v5", "inverted_double_pendulum:InvertedDoublePendulum")
     register_v5_twin("InvertedPendulum-v5", "inverted_pendulum:InvertedPendulum")
     register_v5_twin("Pusher-v5", "pusher:Pusher")

@@ -39,7 +39,8 @@ class Task(ABC):
         qpos, qvel: Views of each, [N, nq] and [N, nv].
         still_going: The `terminated` of tasks that never end, all false, [N].
         camera: Default view: fields of a `mujoco.MjvCamera`.
-        limbs: Names of the actuators of each limb, for what may befall a limb.
+        limbs: Names of the actuated joints of each limb, for what may befall a limb; joints, since
+            actuators often have no names.
         velocity_columns: Which numbers that `observe` returns are velocities, indices [n].
         persistent: Whether MuJoCo keeps all computed fields of every row between steps.
         sensed_stage: How far MuJoCo computes on after the last physics step, before `observe`.
@@ -90,8 +91,22 @@ class Task(ABC):
             generators: The random generator of each of these rows.
         """
 
+    def after_start(self, rows: np.ndarray) -> None:  # noqa: B027 - most tasks need nothing
+        """Compute for rows that have just started what MuJoCo does not, before `observe`.
+
+        Args:
+            rows: Their indices, [n]. Derived fields are those of the start, if observed at all.
+        """
+
     def before_step(self) -> None:  # noqa: B027 - most tasks compare with nothing
         """Remember what `evaluate` compares with after the step."""
+
+    def after_step(self, rows: np.ndarray | None) -> None:  # noqa: B027 - most need nothing
+        """Compute for rows that have just moved what MuJoCo does not, before `observe`.
+
+        Args:
+            rows: Their sorted indices, [n]; None for all.
+        """
 
     @abstractmethod
     def observe(self) -> np.ndarray:
@@ -121,11 +136,11 @@ class Task(ABC):
         """
 
     def step_info(self) -> dict[str, np.ndarray]:
-        """Return the terms of the last step's reward and where it led, each a new [N] array."""
+        """Return the terms of the last step's reward and where it led, new [N, ...] arrays."""
         return {}
 
     def reset_info(self) -> dict[str, np.ndarray]:
-        """Return what is told about the start of an episode, each a new [N] array."""
+        """Return what is told about the start of an episode, new [N, ...] arrays."""
         return {}
 
     def memory(self) -> dict[str, np.ndarray]:

@@ -188,16 +188,17 @@ class MujocoVectorEnv(VectorEnv):
             self._renderer.close()
 
 
-def _tell(infos: Infos, terms: dict[str, np.ndarray], mask: np.ndarray) -> None:
-    """Add `terms` of the rows in `mask` to Gymnasium's form of infos: an array and its `_` mask."""
-    if not mask.any():
+def _tell(infos: Infos, terms: dict[str, np.ndarray], told: np.ndarray) -> None:
+    """Add `terms` of the rows in `told` to Gymnasium's form of infos: an array and its `_` mask."""
+    if not told.any():
         return
-    everywhere = mask.all()
+    everywhere = told.all()
     for key, values in terms.items():
+        mask = told.reshape(-1, *[1] * (values.ndim - 1))
         known = infos.get(key)
         if known is None:
             infos[key] = values if everywhere else np.where(mask, values, np.zeros_like(values))
-            infos[f"_{key}"] = mask.copy()
+            infos[f"_{key}"] = told.copy()
         else:
             infos[key] = np.where(mask, values, known)
-            infos[f"_{key}"] |= mask
+            infos[f"_{key}"] |= told

@@ -8,7 +8,13 @@ import pytest
 
 import envs
 
-SLOW = ["Ant-v5", "CartPole-v1", "FrozenLake-v1", "MountainCarContinuous-v0", "Pendulum-v1"]
+SLOW = [
+    "gymnasium:Ant-v5",
+    "CartPole-v1",
+    "FrozenLake-v1",
+    "MountainCarContinuous-v0",
+    "Pendulum-v1",
+]
 
 
 class Entangled(gymnasium.Env):
@@ -99,6 +105,22 @@ def test_a_vector_environment_goes_on_bit_for_bit_across_a_pending_reset():
     for mine, theirs in zip(rollout(other), expected, strict=True):
         for part, wanted in zip(mine, theirs, strict=True):
             np.testing.assert_array_equal(part, wanted)
+
+
+@pytest.mark.parametrize("env_id", ["Humanoid-v5", "InvertedDoublePendulum-v5"])
+def test_a_reset_right_after_resuming_leaves_what_other_rows_sense(env_id):
+    def make():
+        return gymnasium.make_vec(f"wetware/{env_id}", num_envs=3, autoreset_mode="Disabled")
+
+    env, other = make(), make()
+    env.reset(seed=0)
+    env.action_space.seed(0)
+    for _ in range(3):
+        before = env.step(env.action_space.sample())[0]
+    other.load_training_state(through_a_file(env.training_state()))
+    after, _ = other.reset(options={"reset_mask": np.array([False, True, False])})
+    np.testing.assert_array_equal(after[[0, 2]], before[[0, 2]])
+    assert (after[1] != before[1]).any()
 
 
 def test_a_state_is_a_copy_that_later_steps_do_not_touch():

@@ -93,5 +93,5 @@ def test_an_action_that_is_not_finite_is_refused(broken):
 
 
 def test_the_control_period_comes_from_the_body_or_its_frame_rate():
-    assert envs.make_vec_env("Ant-v5", num_envs=1).control_period == pytest.approx(0.05)
+    assert envs.make_vec_env("gymnasium:Ant-v5", num_envs=1).control_period == pytest.approx(0.05)
     assert envs.make_vec_env("CartPole-v1", num_envs=1).control_period == pytest.approx(1 / 50)

@@ -74,7 +74,7 @@ def test_gymnasium_draws_a_single_body_and_a_vector(body):
 
 
 def test_gymnasium_rows_are_fitted_into_the_size_asked_for(body):
-    env = envs.make_vec_env("Ant-v5", num_envs=1)
+    env = envs.make_vec_env("gymnasium:Ant-v5", num_envs=1)
     env.reset()
     assert env.render_frame(0, 96, 64).shape == (64, 96, 3)
     env.close()

@@ -18,7 +18,7 @@ def test_the_checkers_of_gymnasium_and_sb3_find_nothing(env_id):
     sb3_check_env(env)
 
 
-@pytest.mark.parametrize("env_id", envs.native_names())
+@pytest.mark.parametrize("env_id", [name for name in envs.native_names() if name.endswith("-v5")])
 def test_one_body_equals_gymnasium(env_id):
     ours, theirs = gymnasium.make(f"wetware/{env_id}"), gymnasium.make(env_id)
     ours.action_space.seed(0)
@@ -28,6 +28,6 @@ def test_one_body_equals_gymnasium(env_id):
             action = ours.action_space.sample()
             mine, others = ours.step(action), theirs.step(action)
             np.testing.assert_array_equal(mine[0], others[0])
-            assert mine[1:] == others[1:]
+            np.testing.assert_equal(mine[1:], others[1:])
             if others[2] or others[3]:
                 break

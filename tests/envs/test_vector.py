@@ -159,9 +159,11 @@ def test_the_control_period_is_a_whole_number_of_physics_steps():
         assert task.control_period == pytest.approx(task.frame_skip * task.model.opt.timestep)
 
 
-def test_every_body_joint_and_actuator_of_a_native_task_has_a_name():
+def test_every_joint_of_a_native_task_has_a_name_and_so_has_all_of_our_own_bodies():
     for name in envs.native_names():
         model = make(name, num_envs=1).engine.task.model
-        named = [model.body(i).name for i in range(model.nbody)]
-        named += [model.joint(i).name for i in range(model.njnt)]
+        named = [model.joint(i).name for i in range(model.njnt)]
+        if not name.endswith("-v5"):  # Gymnasium leaves some bodies and actuators without
+            named += [model.body(i).name for i in range(model.nbody)]
+            named += [model.actuator(i).name for i in range(model.nu)]
         assert all(named), name
