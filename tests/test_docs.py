@@ -1,0 +1,83 @@
+"""What the documentation tells to do works when it is done to the letter."""
+
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import QUICK, ROOT, SMALL
+
+FENCE = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+NAMED = re.compile(r"^(?:#|<!--) (\S+/\S+\.(?:py|xml|yaml))(?: -->)?\n")
+PROJECT = ("agents", "analysis", "brains", "conf", "envs", "tests", "train.py", "pyproject.toml")
+
+
+def blocks_of(document: str) -> tuple[dict[str, str], list[str]]:
+    """Return the blocks of a document that name a file, by that name, and the other ones."""
+    files, others = {}, []
+    for _, indented in FENCE.findall((ROOT / "docs" / document).read_text(encoding="utf-8")):
+        block = textwrap.dedent(indented)
+        name = NAMED.match(block)
+        if name:
+            files[name[1]] = block[name.end() :] if name[1].endswith(".xml") else block
+        else:
+            others.append(block.strip())
+    return files, others
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Return a copy of the project, to be added to."""
+    for name in PROJECT:
+        source, target = ROOT / name, tmp_path / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    return tmp_path
+
+
+def put(project: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        assert not (project / name).exists(), f"{name} is there already"
+        (project / name).write_text(text, encoding="utf-8")
+
+
+def call(project: Path, *command: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *command], cwd=project, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def test_the_body_of_the_documentation_trains_and_passes_the_tests_of_bodies(project):
+    files, (line, *_) = blocks_of("adding-a-body.md")
+    assert set(files) == {"envs/assets/puck.xml", "envs/puck.py", "conf/env/Puck.yaml"}
+    put(project, files)
+    registration = project / "envs" / "registration.py"
+    text = registration.read_text(encoding="utf-8")
+    place = text.index("    register_v5_twin(")
+    registration.write_text(text[:place] + f"    {line}\n" + text[place:], encoding="utf-8")
+    call(project, "train.py", "env=Puck", "brain=mlp", "total_steps=64", *QUICK, *SMALL["ppo"])
+    assert (next((project / "runs").iterdir()) / "checkpoints" / "latest").exists()
+    tests = [f"tests/envs/test_{name}.py" for name in ("bodies", "sb3", "single", "vector")]
+    told = call(project, "-m", "pytest", "-q", "-k", "Puck", *tests)
+    assert int(re.search(r"(\d+) passed", told)[1]) > 10
+
+
+def test_the_brain_part_of_the_documentation_trains_and_passes_the_contract(project):
+    files, others = blocks_of("adding-a-brain-part.md")
+    assert set(files) == {"brains/rate.py", "conf/brain/controller/rate.yaml"}
+    assert not others
+    put(project, files)
+    options = ("brain=gru", "brain/controller=rate", "env=InvertedPendulum-v5", "total_steps=64")
+    call(project, "train.py", *options, *QUICK, *SMALL["ppo"])
+    told = call(
+        project, "-m", "pytest", "-q", "-k", "rate", "tests/brains/test_recurrent_contract.py"
+    )
+    assert int(re.search(r"(\d+) passed", told)[1]) >= 5
