@@ -66,7 +66,7 @@ def test_the_body_of_the_documentation_trains_and_passes_the_tests_of_bodies(pro
     call(project, "train.py", "env=Puck", "brain=mlp", "total_steps=64", *QUICK, *SMALL["ppo"])
     assert (next((project / "runs").iterdir()) / "checkpoints" / "latest").exists()
     tests = [f"tests/envs/test_{name}.py" for name in ("bodies", "sb3", "single", "vector")]
-    told = call(project, "-m", "pytest", "-q", "-k", "Puck", *tests)
+    told = call(project, "-m", "pytest", "-k", "Puck", *tests)
     assert int(re.search(r"(\d+) passed", told)[1]) > 10
 
 
@@ -77,7 +77,5 @@ def test_the_brain_part_of_the_documentation_trains_and_passes_the_contract(proj
     put(project, files)
     options = ("brain=gru", "brain/controller=rate", "env=InvertedPendulum-v5", "total_steps=64")
     call(project, "train.py", *options, *QUICK, *SMALL["ppo"])
-    told = call(
-        project, "-m", "pytest", "-q", "-k", "rate", "tests/brains/test_recurrent_contract.py"
-    )
+    told = call(project, "-m", "pytest", "-k", "rate", "tests/brains/test_recurrent_contract.py")
     assert int(re.search(r"(\d+) passed", told)[1]) >= 5
