@@ -86,7 +86,10 @@ class Engine:
         if self.task.observes_derived_fields:
             self.batch.forward(rows)
         self.elapsed[rows] = 0
-        self.observation = self.task.observe()
+        # What the others sensed stands as it was told, whatever has changed around them since.
+        observation = self.observation.copy()
+        observation[rows] = self.task.observe()[rows]
+        self.observation = observation
 
     def step(self, actions: np.ndarray, rows: np.ndarray | None = None) -> None:
         """Advance by one control step and judge it.
