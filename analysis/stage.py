@@ -265,7 +265,8 @@ def _calm_floors(model: mujoco.MjModel) -> None:
             size = int(model.tex_height[texture] * model.tex_width[texture]) * channels
             start = int(model.tex_adr[texture])
             pixels = model.tex_data[start : start + size].reshape(-1, channels)
-            bright = pixels[:, :3].mean(axis=1) > 96
+            brightness = pixels[:, :3].mean(axis=1)
+            bright = brightness > (brightness.min() + brightness.max()) / 2
             pixels[:, :3] = FLOOR_TONES[bright.astype(int)]
         model.geom_rgba[planes & (model.geom_matid == material), :3] = 1.0
 

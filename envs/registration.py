@@ -64,6 +64,9 @@ def register_tasks() -> None:
     register_v5_twin("Reacher-v5", "reacher:Reacher")
     register_v5_twin("Swimmer-v5", "swimmer:Swimmer")
     register_v5_twin("Walker2d-v5", "walker2d:Walker2d")
+    register_task("Gaze-v0", "envs.gaze:Gaze", max_episode_steps=150)
+    register_task("Forager-v0", "envs.forager:Forager", max_episode_steps=500)
+    register_task("Whisker-v0", "envs.whisker:Whisker", max_episode_steps=150)
 
 
 def native_names() -> list[str]:

@@ -106,6 +106,34 @@ def test_a_reset_leaves_what_other_rows_sense_as_it_was():
     assert engine.observation[1, 1] == 0.0
 
 
+def test_a_reset_tells_others_nothing_that_changed_since_they_were_told():
+    class Tiring(Puck):
+        def sense(self):
+            self.sensed["goal"][:, 0] = self.steps
+
+        def bind(self, batch):
+            super().bind(batch)
+            self.steps = np.zeros(batch.nsim)
+
+        def evaluate(self, actions):
+            self.steps += 1
+            return super().evaluate(actions)
+
+    engine = engine_of(Tiring())
+    engine.step(np.ones((3, 1)))
+    engine.reset(np.array([1]))
+    assert engine.task.present(engine.observation)["goal"][:, 0].tolist() == [0.0, 1.0, 0.0]
+
+
+def test_a_reset_right_after_resuming_leaves_what_other_rows_sensed():
+    engine, other = engine_of(Puck()), engine_of(Puck(), seed=9)
+    for _ in range(10):
+        engine.step(np.ones((3, 1)))
+    other.load_training_state(engine.training_state())
+    other.reset(np.array([1]))
+    np.testing.assert_array_equal(other.observation[[0, 2]], engine.observation[[0, 2]])
+
+
 @pytest.mark.parametrize(
     ("name", "wrong", "message"),
     [

@@ -12,6 +12,8 @@ import envs
 @pytest.mark.parametrize("env_id", envs.native_names())
 @pytest.mark.filterwarnings("ignore:.*infinity:UserWarning")  # true of Gymnasium's own tasks too
 @pytest.mark.filterwarnings("ignore:.*symmetric and normalized:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*vision is an image:UserWarning")  # of few numbers
+@pytest.mark.filterwarnings("ignore:The minimal resolution for an image:UserWarning")
 def test_the_checkers_of_gymnasium_and_sb3_find_nothing(env_id):
     env = gymnasium.make(f"wetware/{env_id}")
     check_env(env.unwrapped, skip_render_check=True)
