@@ -39,7 +39,8 @@ class Task(ABC):
         qpos, qvel: Views of each, [N, nq] and [N, nv].
         still_going: The `terminated` of tasks that never end, all false, [N].
         camera: Default view: fields of a `mujoco.MjvCamera`.
-        limbs: Names of the actuators of each limb, for what may befall a limb.
+        limbs: Names of the actuated joints of each limb, for what may befall a limb; joints, since
+            actuators often have no names.
         velocity_columns: Which numbers that `observe` returns are velocities, indices [n].
         persistent: Whether MuJoCo keeps all computed fields of every row between steps.
         sensed_stage: How far MuJoCo computes on after the last physics step, before `observe`.

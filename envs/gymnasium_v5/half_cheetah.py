@@ -23,6 +23,10 @@ class HalfCheetah(Task):
     """
 
     camera: ClassVar = {"trackbodyid": 1, "distance": 4.0, "elevation": -15.0}
+    limbs: ClassVar = {
+        "back_leg": ("bthigh", "bshin", "bfoot"),
+        "front_leg": ("fthigh", "fshin", "ffoot"),
+    }
 
     def __init__(
         self,
@@ -38,6 +42,7 @@ class HalfCheetah(Task):
         self._first = int(exclude_current_positions_from_observation)
         size = model.nq + model.nv - self._first
         super().__init__(model, frame_skip=frame_skip, senses=size)
+        self.velocity_columns = np.arange(model.nq - self._first, size)
         self._forward_reward_weight = forward_reward_weight
         self._ctrl_cost_weight = ctrl_cost_weight
         self._noise = reset_noise_scale

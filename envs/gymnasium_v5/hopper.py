@@ -30,6 +30,7 @@ class Hopper(Task):
     """
 
     camera: ClassVar = {"trackbodyid": 1, "distance": 4.0, "elevation": -10.0}
+    limbs: ClassVar = {"leg": ("thigh_joint", "leg_joint", "foot_joint")}
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class Hopper(Task):
         self._first = int(exclude_current_positions_from_observation)
         size = model.nq + model.nv - self._first
         super().__init__(model, frame_skip=frame_skip, senses=size)
+        self.velocity_columns = np.arange(model.nq - self._first, size)
         self._forward_reward_weight = forward_reward_weight
         self._ctrl_cost_weight = ctrl_cost_weight
         self._healthy_reward = healthy_reward

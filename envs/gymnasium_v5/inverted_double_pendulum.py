@@ -39,6 +39,7 @@ class InvertedDoublePendulum(Task):
     ) -> None:
         model = v5_model(xml_file)
         super().__init__(model, frame_skip=frame_skip, senses=9)
+        self.velocity_columns = np.arange(5, 8)
         self._healthy_reward = healthy_reward
         self._noise = reset_noise_scale
 

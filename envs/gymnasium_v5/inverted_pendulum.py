@@ -32,6 +32,7 @@ class InvertedPendulum(Task):
     ) -> None:
         model = v5_model(xml_file)
         super().__init__(model, frame_skip=frame_skip, senses=4)
+        self.velocity_columns = np.arange(2, 4)
         self._noise = reset_noise_scale
 
     def start(self, rows: np.ndarray, generators: Sequence[np.random.Generator]) -> None:

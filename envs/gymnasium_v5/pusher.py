@@ -33,6 +33,17 @@ class Pusher(Task):
         "azimuth": 130.0,
         "elevation": -30.0,
     }
+    limbs: ClassVar = {
+        "arm": (
+            "r_shoulder_pan_joint",
+            "r_shoulder_lift_joint",
+            "r_upper_arm_roll_joint",
+            "r_elbow_flex_joint",
+            "r_forearm_roll_joint",
+            "r_wrist_flex_joint",
+            "r_wrist_roll_joint",
+        )
+    }
     observes_derived_fields: ClassVar = True
 
     def __init__(
@@ -46,6 +57,7 @@ class Pusher(Task):
     ) -> None:
         model = v5_model(xml_file)
         super().__init__(model, frame_skip=frame_skip, senses=23)
+        self.velocity_columns = np.arange(7, 14)
         self._reward_near_weight = reward_near_weight
         self._reward_dist_weight = reward_dist_weight
         self._reward_control_weight = reward_control_weight

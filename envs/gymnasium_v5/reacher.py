@@ -25,6 +25,7 @@ class Reacher(Task):
     """
 
     camera: ClassVar = {"lookat": (0.0, 0.0, 0.0), "distance": 0.8, "elevation": -65.0}
+    limbs: ClassVar = {"arm": ("joint0", "joint1")}
     observes_derived_fields: ClassVar = True
 
     def __init__(
@@ -37,6 +38,7 @@ class Reacher(Task):
     ) -> None:
         model = v5_model(xml_file)
         super().__init__(model, frame_skip=frame_skip, senses=10)
+        self.velocity_columns = np.arange(6, 8)
         self._reward_dist_weight = reward_dist_weight
         self._reward_control_weight = reward_control_weight
 

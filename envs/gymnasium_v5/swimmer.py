@@ -23,6 +23,7 @@ class Swimmer(Task):
     """
 
     camera: ClassVar = {"trackbodyid": 1, "distance": 4.5, "elevation": -50.0}
+    limbs: ClassVar = {"middle": ("motor1_rot",), "back": ("motor2_rot",)}
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class Swimmer(Task):
         self._first = 2 * int(exclude_current_positions_from_observation)
         size = model.nq + model.nv - self._first
         super().__init__(model, frame_skip=frame_skip, senses=size)
+        self.velocity_columns = np.arange(model.nq - self._first, size)
         self._forward_reward_weight = forward_reward_weight
         self._ctrl_cost_weight = ctrl_cost_weight
         self._noise = reset_noise_scale

@@ -1,6 +1,7 @@
 """Walker2d-v5: walk forward on two legs in a plane."""
 
 import math
+from typing import ClassVar
 
 from envs.gymnasium_v5.hopper import Hopper
 
@@ -20,6 +21,11 @@ class Walker2d(Hopper):
         reset_noise_scale: Half width of the noise at a start.
         exclude_current_positions_from_observation: Leave the horizontal position out.
     """
+
+    limbs: ClassVar = {
+        "right_leg": ("thigh_joint", "leg_joint", "foot_joint"),
+        "left_leg": ("thigh_left_joint", "leg_left_joint", "foot_left_joint"),
+    }
 
     def __init__(
         self,
