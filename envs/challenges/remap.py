@@ -15,9 +15,9 @@ _MOST_VARIANTS = 1_000_000
 
 
 class SignedPermutations(Sequence[str]):
-    """All ways in which k of n actuators can change places and signs, but the one that is none.
+    """All ways in which exactly k of n actuators can change places and signs, each once.
 
-    Ordered by the actuators, then by their order, then by the signs; only what is asked for is
+    Of the k, none keeps both its place and its sign: that would be a remap of fewer. Ordered by the actuators, then by their order, then by the signs; only what is asked for is
     ever made.
 
     Args:
@@ -28,8 +28,7 @@ class SignedPermutations(Sequence[str]):
     def __init__(self, names: Sequence[str], count: int) -> None:
         self._names = names
         self._choices = list(combinations(range(len(names)), count))
-        maps = product(permutations(range(count)), product((1.0, -1.0), repeat=count))
-        self._maps = list(maps)[1:]  # the first is none
+        self._maps = _maps(count)
 
     def __len__(self) -> int:
         return len(self._choices) * len(self._maps)
@@ -55,6 +54,16 @@ class SignedPermutations(Sequence[str]):
         return source, sign
 
 
+def _maps(count: int) -> list[tuple[tuple[int, ...], tuple[float, ...]]]:
+    """Return order and signs of every signed permutation that leaves nothing as it was."""
+    ways = product(permutations(range(count)), product((1.0, -1.0), repeat=count))
+    return [
+        (order, signs)
+        for order, signs in ways
+        if not any(order[at] == at and signs[at] > 0 for at in range(count))
+    ]
+
+
 class MotorRemap(Challenge):
     """Some actuators secretly get each other's commands, with their signs changed or not.
 
@@ -68,7 +77,7 @@ class MotorRemap(Challenge):
     def fit(self, body: Body) -> Sequence[str]:
         """Count the ways to remap the actuators."""
         model, count = body.task.model, int(self.level["actuators"])
-        ways = math.comb(model.nu, count) * (math.factorial(count) * 2**count - 1)
+        ways = math.comb(model.nu, count) * len(_maps(count))
         if model.nu < count:
             raise Unsuited(f"{model.nu} actuators, and this severity remaps {count}")
         if ways > _MOST_VARIANTS:

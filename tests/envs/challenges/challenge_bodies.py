@@ -68,6 +68,7 @@ class Crawler(SensorTask):
     def start(self, rows, generators):
         noise = [draw.uniform(-0.1, 0.1, self.qpos.shape[1]) for draw in generators]
         self.qpos[rows] += noise
+        self.qpos[rows, 1] = np.abs(self.qpos[rows, 1])  # above the floor
 
     def sense(self):
         self.sensed["goal"][:] = 3.0
