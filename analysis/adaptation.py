@@ -153,7 +153,8 @@ def as_line(measured: Adaptation) -> str:
     if not math.isnan(measured.after_effect):
         told.append(f"after-effect {measured.after_effect:.3g}")
     if measured.unchanged:
-        told.append(f"{measured.unchanged} episodes ended before the change")
+        lived = measured.unchanged + measured.episodes
+        told.append(f"{measured.unchanged} of {lived} episodes ended before the change")
     return ", ".join(told)
 
 
