@@ -38,7 +38,7 @@ class Masking(Challenge):
         intensity = self.intensity[rows]
         if np.count_nonzero(intensity):
             wanted = self.level["share"] * intensity * self._count[self.variant[rows]]
-            lost = np.ceil(wanted - 1e-9)  # two thirds of three are two, whatever the rounding
+            lost = np.ceil(wanted - 1e-9)  # what is whole but for rounding stays whole
             observation[self._rank[rows] < lost[:, np.newaxis]] = 0.0
         return observation
 

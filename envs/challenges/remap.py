@@ -17,8 +17,8 @@ _MOST_VARIANTS = 1_000_000
 class SignedPermutations(Sequence[str]):
     """All ways in which exactly k of n actuators can change places and signs, each once.
 
-    Of the k, none keeps both its place and its sign: that would be a remap of fewer. Ordered by the actuators, then by their order, then by the signs; only what is asked for is
-    ever made.
+    Of the k, none keeps both its place and its sign: that would be a remap of fewer. Ordered by
+    the actuators, then by their order, then by the signs; only what is asked for is ever made.
 
     Args:
         names: Of the actuators, [n].

@@ -12,8 +12,8 @@ from agents import cli, evaluation
 from agents.build import build_agent, make_env
 from agents.challenge_choice import described, title, under_challenge
 from agents.cli import CONFIGS
-from agents.errors import CheckpointError, UsageError
 from agents.episodes import evaluate, live
+from agents.errors import CheckpointError, UsageError
 from agents.evaluation import Conditions, evaluate_run, load_agent
 from agents.reward_traces import read_rewards
 from agents.run_folder import RunFolder
