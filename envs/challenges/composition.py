@@ -155,7 +155,9 @@ class Composition:
         }
 
     def training_state(self) -> dict[str, Any]:
-        """Return everything that decides the future, copied."""
+        """Return everything that decides the future, copied; nothing without challenges."""
+        if not self._each:
+            return {}
         return {
             "generators": [
                 None if generator is None else generator_state(generator)
