@@ -44,19 +44,32 @@ def _measure(run: Path, config: "DictConfig") -> None:
     """Write evaluation.json and print what it says."""
     import numpy as np
 
-    from agents.evaluation import RECORD, Conditions, evaluate_run
+    from agents.challenge_choice import title
+    from agents.evaluation import KINDS, RECORD, REWARDS, Conditions, evaluate_run
+    from agents.reward_traces import read_rewards
+    from analysis.adaptation import adaptation, as_line
 
     conditions = Conditions(
         config.episodes, config.seed, num_envs=min(config.num_envs, config.episodes)
     )
     source = _source(run, config)
-    record = evaluate_run(source, conditions, num_threads=config.num_threads, device=config.device)
-    for kind in ("deterministic", "exploring"):
+    record = evaluate_run(
+        source,
+        conditions,
+        num_threads=config.num_threads,
+        device=config.device,
+        challenge=_challenge(config),
+    )
+    if record["challenge"]:
+        print(f"{run}  under {title(record['challenge'])}")
+    for kind in KINDS:
         returns, lengths = (np.array(record[kind][name]) for name in ("returns", "lengths"))
         print(
             f"{run}  {kind:<13}  return {returns.mean():,.1f} ± {returns.std():,.1f}"
             f"  length {lengths.mean():,.0f}  ({returns.size} episodes)"
         )
+        if record["challenge"]:
+            print(f"    {as_line(adaptation(read_rewards(run / REWARDS, kind)))}")
     print(f"  {run / RECORD}", flush=True)
 
 
@@ -67,13 +80,21 @@ def _film(run: Path, config: "DictConfig") -> None:
     from envs import RenderingError
 
     try:
-        print(f"  {film_run(_source(run, config), seed=config.seed, device=config.device).path}")
+        source, challenge = _source(run, config), _challenge(config)
+        film = film_run(source, seed=config.seed, device=config.device, challenge=challenge)
+        print(f"  {film.path}")
     except RenderingError as error:
         raise RunError(f"no film: {error}") from error
 
 
 def _source(run: Path, config: "DictConfig") -> Path:
     return run if config.checkpoint is None else run / "checkpoints" / config.checkpoint
+
+
+def _challenge(config: "DictConfig") -> Any:
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_container(config.challenge)
 
 
 def _patterns(runs: Any) -> list[str]:

@@ -56,17 +56,20 @@ def make_env(config: DictConfig) -> VecEnv:
         config: A checked configuration of train.py.
 
     Raises:
-        UsageError: There is no such environment, or it does not take these options.
+        UsageError: There is no such environment, it does not take these options, or it cannot have
+            the challenge.
     """
-    options: Any = OmegaConf.to_container(config.env.kwargs)
+    plain: Any = OmegaConf.to_container(config)
+    challenge = plain.get("challenge")  # older runs have none
     try:
         return envs.make_vec_env(
             config.env.id,
             num_envs=config.num_envs,
             seed=config.seed,
+            challenge=None if challenge is None else challenge["parts"],
             num_threads=config.num_threads,
             stagger=config.stagger,
-            env_kwargs=options,
+            env_kwargs=plain["env"]["kwargs"],
         )
     except (ValueError, TypeError, ImportError) as error:
         raise UsageError(_first_line(error)) from error

@@ -18,7 +18,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from agents.config_check import check_config, known_keys, open_mapping_above, unknown
@@ -139,6 +139,9 @@ def _launch(job: Callable[[DictConfig], None], config_name: str) -> None:
             print(line, file=sys.stderr, flush=True)
             raise CellFailed from error
 
+    # Hydra has no word for leaving a group out again: what is null anyway is not passed on.
+    nothing = [f"{group}=null" for group in _groups_left_out(config_name)]
+    sys.argv[1:] = [argument for argument in sys.argv[1:] if argument not in nothing]
     hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config_name)(checked_job)()
 
 
@@ -175,6 +178,18 @@ def _first_choice(override: Override) -> str:
     if override.is_sweep_override() and override.is_discrete_sweep():
         return f"{override.get_key_element()}={next(iter(override.sweep_string_iterator()))}"
     return override.input_line or ""
+
+
+def _groups_left_out(config_name: str) -> list[str]:
+    """Return the groups from which a file of conf/ chooses nothing by itself."""
+    defaults = OmegaConf.load(CONFIGS / f"{config_name}.yaml").defaults
+    return [
+        str(group)
+        for choice in defaults
+        if isinstance(choice, DictConfig)
+        for group, option in choice.items()
+        if option is None
+    ]
 
 
 def _options_of(group: str) -> list[str]:

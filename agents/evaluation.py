@@ -1,55 +1,31 @@
-"""How good a trained agent is: whole episodes, counted so that short ones weigh no more.
+"""How good a trained agent is, told by whole episodes.
 
 A run's evaluation.json holds the return and the length of every episode, deterministic and
-exploring, with what they depend on: checkpoint, seed, challenge, engine versions.
+exploring, with what they depend on: checkpoint, seed, challenge, engine versions. Under a challenge
+it also tells when the change came in each episode, and the rewards of every step stand beside it in
+evaluation_rewards.npz.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.build import build_agent, make_env
+from agents.challenge_choice import Choice, described, under_challenge
 from agents.checkpoint import DIGESTS, load_tree
+from agents.episodes import Actor, Episode, live, summarise
 from agents.errors import CheckpointError
+from agents.reward_traces import NAME as REWARDS
+from agents.reward_traces import tell_challenges, write_rewards
 from agents.run_folder import RunFolder, versions, write_whole
 
 RECORD = "evaluation.json"
+KINDS = ("deterministic", "exploring")
 FORMAT = 1
-
-
-class Actor(Protocol):
-    """Anything with SB3's `predict`."""
-
-    def predict(
-        self,
-        observation: Any,
-        state: Any = None,
-        episode_start: Any = None,
-        deterministic: bool = False,
-    ) -> tuple[NDArray[Any], Any]:
-        """Return actions and the next state."""
-        ...
-
-
-class EvaluationResult(NamedTuple):
-    """Whole episodes, row after row.
-
-    Attributes:
-        returns: Sum of rewards of each episode.
-        lengths: Control steps of each episode.
-    """
-
-    returns: list[float]
-    lengths: list[int]
 
 
 class Conditions(NamedTuple):
@@ -64,68 +40,6 @@ class Conditions(NamedTuple):
     episodes: int
     seed: int
     num_envs: int
-
-
-def evaluate(
-    model: Actor, env: VecEnv, episodes: int, *, deterministic: bool, seed: int
-) -> EvaluationResult:
-    """Let an agent live through whole episodes in all rows of a batch.
-
-    How many episodes each row contributes is fixed beforehand, the same for all rows but for a
-    remainder: taking the first so many to end would prefer the short ones.
-
-    Args:
-        model: The agent; its own random generators are left as they were.
-        env: Bodies for nothing else; they are seeded anew.
-        episodes: Episodes to count, over all rows.
-        deterministic: Whether the agent acts without exploring.
-        seed: Of the bodies and of exploration.
-
-    Returns:
-        The episodes, ordered by row and then by time.
-    """
-    if episodes < 1:
-        raise ValueError(f"episodes must be at least 1, got {episodes}")
-    wanted = episodes // env.num_envs + (np.arange(env.num_envs) < episodes % env.num_envs)
-    finished: list[list[tuple[float, int]]] = [[] for _ in range(env.num_envs)]
-    env.seed(seed)
-    with seeded_exploration(model, seed):
-        observation: Any = env.reset()
-        state, episode_start = None, np.ones(env.num_envs, bool)
-        reward_sums, lengths = np.zeros(env.num_envs), np.zeros(env.num_envs, np.int64)
-        while any(len(done) < need for done, need in zip(finished, wanted, strict=True)):
-            actions, state = model.predict(
-                observation, state=state, episode_start=episode_start, deterministic=deterministic
-            )
-            observation, rewards, episode_start, _ = env.step(actions)
-            reward_sums += rewards
-            lengths += 1
-            for row in np.flatnonzero(episode_start).tolist():
-                finished[row].append((float(reward_sums[row]), int(lengths[row])))
-                reward_sums[row], lengths[row] = 0.0, 0
-    counted = [
-        episode
-        for done, need in zip(finished, wanted, strict=True)
-        for episode in done[: int(need)]
-    ]
-    return EvaluationResult([total for total, _ in counted], [length for _, length in counted])
-
-
-@contextmanager
-def seeded_exploration(model: Any, seed: int) -> Iterator[None]:
-    """Make exploration start from a seed, and put every generator back afterwards."""
-    generator = getattr(getattr(model, "policy", None), "generator", None)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        if not isinstance(generator, torch.Generator):
-            yield
-            return
-        before = generator.get_state()
-        generator.manual_seed(seed)
-        try:
-            yield
-        finally:
-            generator.set_state(before)
 
 
 def load_agent(
@@ -211,6 +125,7 @@ def evaluate_run(
     num_threads: int = 1,
     device: str = "cpu",
     reuse: bool = True,
+    challenge: Choice = None,
 ) -> dict[str, Any]:
     """Evaluate a run's checkpoint and write evaluation.json into its folder.
 
@@ -221,6 +136,7 @@ def evaluate_run(
         device: Where the agent's tensors live.
         reuse: Return what is there if it was taken from the same checkpoint under the same
             conditions by the same engines.
+        challenge: What the run is tested under; None for what it was trained under.
 
     Returns:
         What was written.
@@ -230,31 +146,46 @@ def evaluate_run(
         CheckpointError: There is no undamaged checkpoint.
     """
     run, checkpoint = locate(Path(source))
-    config = run.read_config()
+    config = under_challenge(run.read_config(), challenge)
     record = describe(config, checkpoint, conditions)
     earlier = read_record(run.path)
-    if reuse and earlier is not None and _without_episodes(earlier) == record:
+    whole = record["challenge"] is None or (run.path / REWARDS).is_file()
+    if reuse and whole and earlier is not None and _without_episodes(earlier) == record:
         return earlier
     tree, metadata = load_tree(checkpoint)
     model = restore(config, tree, None, device)
+    lived = live_both(model, config, conditions, num_threads=num_threads)
+    for kind, episodes in lived.items():
+        record[kind] = {**summarise(episodes)._asdict(), **tell_challenges(episodes)}
+    record["env_steps"] = metadata["env_steps"]
+    if record["challenge"] is None:
+        (run.path / REWARDS).unlink(missing_ok=True)
+    else:
+        write_rewards(run.path / REWARDS, lived)
+    write_whole(run.path / RECORD, json.dumps(record, indent=1) + "\n")
+    return record
+
+
+def live_both(
+    model: Actor, config: DictConfig, conditions: Conditions, *, num_threads: int
+) -> dict[str, list[Episode]]:
+    """Return the episodes of each kind, deterministic and exploring."""
     env = make_evaluation_env(
         config, num_envs=conditions.num_envs, seed=conditions.seed, num_threads=num_threads
     )
     try:
-        for kind in ("deterministic", "exploring"):
-            result = evaluate(
+        return {
+            kind: live(
                 model,
                 env,
                 conditions.episodes,
                 deterministic=kind == "deterministic",
                 seed=conditions.seed,
             )
-            record[kind] = {**result._asdict()}
+            for kind in KINDS
+        }
     finally:
         env.close()
-    record["env_steps"] = metadata["env_steps"]
-    write_whole(run.path / RECORD, json.dumps(record, indent=1) + "\n")
-    return record
 
 
 def describe(config: DictConfig, checkpoint: Path, conditions: Conditions) -> dict[str, Any]:
@@ -265,7 +196,7 @@ def describe(config: DictConfig, checkpoint: Path, conditions: Conditions) -> di
         "format": FORMAT,
         "env": config.env.id,
         "env_kwargs": OmegaConf.to_container(config.env.kwargs),
-        "challenge": None,
+        "challenge": described(config),
         "checkpoint": checkpoint.name,
         "checkpoint_sha256": _digest(checkpoint / DIGESTS),
         **conditions._asdict(),

@@ -16,13 +16,10 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from PIL import Image, ImageDraw, ImageFont
 
-from agents.evaluation import (
-    Actor,
-    load_agent,
-    locate,
-    make_evaluation_env,
-    seeded_exploration,
-)
+from agents.challenge_choice import Choice, described, under_challenge
+from agents.challenge_choice import title as challenge_title
+from agents.episodes import Actor, seeded_exploration
+from agents.evaluation import load_agent, locate, make_evaluation_env
 from analysis.encoding import require_encodable, writing
 from analysis.runs import brain_name
 from analysis.stage import Frame, Stage
@@ -122,6 +119,7 @@ def film_run(
     device: str = "cpu",
     episodes: int | None = None,
     seconds: float | None = 20.0,
+    challenge: Choice = None,
     **options: Any,
 ) -> Film:
     """Film the brain that a run trained, into videos/ of its folder.
@@ -132,6 +130,7 @@ def film_run(
         device: Where the agent's tensors live.
         episodes: Episodes to film; None for as many as begin in `seconds`.
         seconds: Ends the film, in the body's time, s; None for whole episodes.
+        challenge: What befalls the body; None for what it was trained under.
         **options: Further arguments of `film`.
 
     Raises:
@@ -140,12 +139,14 @@ def film_run(
         CheckpointError: There is no undamaged checkpoint.
     """
     run, checkpoint = locate(Path(source))
-    config = run.read_config()
+    config = under_challenge(run.read_config(), challenge)
     model, _ = load_agent(checkpoint, device=device)
     env = make_evaluation_env(config, num_envs=1, seed=seed)
     name = brain_name(cast(Any, OmegaConf.to_container(config)))
     steps = int(checkpoint.name.rpartition("_")[2])
     title = f"{config.env.id}   {name}, trained for {steps:,} steps"
+    befalls = challenge_title(described(config))
+    title += f"   {befalls}" if befalls else ""
     path = run.path / "videos" / f"{checkpoint.name}.mp4"
     try:
         return film(

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
+from agents.challenge_choice import title
 from agents.config_check import differing_keys
 from agents.errors import UsageError
 from agents.evaluation import read_record
@@ -26,8 +27,8 @@ Floats = NDArray[np.float64]
 KINDS = ("deterministic", "exploring")
 
 NOT_THE_BRAIN = (
-    "env", "seed", "total_steps", "run_dir", "resume", "checkpoint_every", "keep_checkpoints",
-    "film", "tracker", "num_threads", "device", "choices",
+    "env", "challenge", "seed", "total_steps", "run_dir", "resume", "checkpoint_every",
+    "keep_checkpoints", "film", "tracker", "num_threads", "device", "choices",
 )  # fmt: skip
 """Settings whose differences do not make another brain or learner."""
 
@@ -51,7 +52,7 @@ class Run(NamedTuple):
 
     Attributes:
         name: Of the folder.
-        env: What body it trained in.
+        env: What body it trained in, and under which challenges it was trained and tested.
         brain: What trained: the brain's name, or the agent's where that brings its own network.
         seed: Of the training.
         env_steps: Steps taken.
@@ -168,7 +169,7 @@ def _read_run(folder: Path, notes: list[str]) -> Run:
     known = np.isfinite(curve.returns)
     return Run(
         name=folder.name,
-        env=_body(config),
+        env=_body(config) + _challenges(folder, config),
         brain=brain_name(config),
         seed=int(config["seed"]),
         env_steps=env_steps,
@@ -199,6 +200,14 @@ def _body(config: Mapping[str, Any]) -> str:
     options = config["env"].get("kwargs") or {}
     told = ", ".join(f"{key}={value}" for key, value in sorted(options.items()))
     return f"{config['env']['id']} ({told})" if told else str(config["env"]["id"])
+
+
+def _challenges(folder: Path, config: Mapping[str, Any]) -> str:
+    trained = (config.get("challenge") or {}).get("parts") or None
+    record = read_record(folder)
+    tested = trained if record is None else record.get("challenge")
+    told = f", trained under {title(trained)}" if trained else ""
+    return told if tested == trained else f"{told}, tested under {title(tested) or 'nothing'}"
 
 
 def brain_name(config: Mapping[str, Any]) -> str:

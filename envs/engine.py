@@ -9,6 +9,9 @@ import numpy as np
 from gymnasium.utils import seeding
 from mujoco.batch import Batch, SimulationError
 
+from envs.challenges.base import Body
+from envs.challenges.catalogue import Described, compose
+from envs.challenges.fields import ModelFields
 from envs.errors import PhysicsError
 from envs.generators import generator_from_state, generator_state
 from envs.task import Task
@@ -33,9 +36,12 @@ class Engine:
         num_envs: Number of rows, N.
         num_threads: Threads that step them.
         max_episode_steps: Time limit, control steps; None for no limit.
+        challenge: What goes wrong with the bodies while they run.
+        challenge_time_limit: What the onsets of challenges are shares of, control steps; None for
+            the time limit.
 
     Attributes:
-        observation: What the rows sense now, [N, D].
+        observation: What the rows sense now, [N, D]; rewards come from what is true.
         reward, terminated, truncated: Results of the last step, [N]. These four are replaced, never
             written into, by the next step or reset.
         elapsed: Control steps since each row's episode started, [N].
@@ -50,6 +56,8 @@ class Engine:
         num_envs: int,
         num_threads: int,
         max_episode_steps: int | None,
+        challenge: Described = None,
+        challenge_time_limit: int | None = None,
     ) -> None:
         if num_envs < 1 or num_threads < 1:
             raise ValueError(
@@ -70,27 +78,46 @@ class Engine:
         self.generators: list[np.random.Generator] = []
         self._default_row = self.batch.state[0].copy()
         self._ctrl = self.batch.bind("ctrl")
+        self.challenges = compose(
+            challenge,
+            Body(
+                name=name,
+                task=task,
+                batch=self.batch,
+                fields=ModelFields(self.batch),
+                clock=self.elapsed,
+                senses_size=self.observation.shape[1],
+                time_limit=challenge_time_limit or max_episode_steps or 0,
+            ),
+        )
 
     def seed(self, seeds: Sequence[int | None]) -> None:
         """Give each row a generator; a row whose seed is None keeps its own if it has one."""
         kept = self.generators or [None] * self.num_envs
-        self.generators = [
-            generator if seed is None and generator is not None else seeding.np_random(seed)[0]
-            for seed, generator in zip(seeds, kept, strict=True)
-        ]
+        self.generators = []
+        for row, (seed, generator) in enumerate(zip(seeds, kept, strict=True)):
+            if seed is None and generator is not None:
+                self.generators.append(generator)
+                continue
+            fresh, entropy = seeding.np_random(seed)
+            self.generators.append(fresh)
+            self.challenges.seed_row(row, entropy)
 
-    def reset(self, rows: np.ndarray) -> None:
-        """Start an episode in `rows`, [n] sorted indices; leave every other row as it was."""
+    def reset(self, rows: np.ndarray, elapsed: np.ndarray | None = None) -> None:
+        """Start an episode in `rows`, [n] sorted indices; leave every other row as it was.
+
+        Args:
+            rows: Their indices, [n].
+            elapsed: Where their clocks begin, control steps, [n]; None for 0.
+        """
+        self.elapsed[rows] = 0 if elapsed is None else elapsed
         self.batch.state[rows] = self._default_row
+        self.challenges.begin(rows)
         self.task.start(rows, [self.generators[row] for row in rows.tolist()])
         if self.task.observes_derived_fields:
             self.batch.forward(rows)
         self.task.after_start(rows)
-        self.elapsed[rows] = 0
-        # Only what these rows sense is read: what MuJoCo computed for others is not resumed.
-        observation = self.observation.copy()
-        observation[rows] = self.task.observe()[rows]
-        self.observation = observation
+        self.observation = self.challenges.sense_first(self.task.observe(), rows, self.observation)
 
     def step(self, actions: np.ndarray, rows: np.ndarray | None = None) -> None:
         """Advance by one control step and judge it.
@@ -110,7 +137,8 @@ class Engine:
         if not math.isfinite(np.vdot(actions, actions)):  # cheaper than to look at each
             self._refuse_bad_actions(actions)
         task = self.task
-        self._ctrl[...] = actions
+        applied = self.challenges.act(actions)
+        self._ctrl[...] = applied
         task.before_step()
         try:
             self.batch.step(rows, task.frame_skip, task.sensed_stage)
@@ -119,10 +147,18 @@ class Engine:
         if np.count_nonzero(self.batch.warning):
             self._refuse_bad_rows()
         task.after_step(rows)
-        self.observation = task.observe()
-        self.reward, self.terminated = task.evaluate(actions)
         self.elapsed += 1
+        self.observation = self.challenges.sense(task.observe())
+        self.reward, self.terminated = task.evaluate(applied)
         self.truncated = self.elapsed >= self._limit
+
+    def step_info(self) -> dict[str, np.ndarray]:
+        """Return what task and challenges tell of the last step, each a new [N] array."""
+        return {**self.task.step_info(), **self.challenges.info()}
+
+    def reset_info(self) -> dict[str, np.ndarray]:
+        """Return what task and challenges tell of the start of an episode, each a new [N] array."""
+        return {**self.task.reset_info(), **self.challenges.info()}
 
     def _refuse_bad_actions(self, actions: np.ndarray) -> None:
         bad = np.flatnonzero(~np.isfinite(actions).all(axis=1))
@@ -149,6 +185,7 @@ class Engine:
             "observation": self.observation.copy(),
             "generators": [generator_state(generator) for generator in self.generators],
             "task": {name: array.copy() for name, array in self.task.memory().items()},
+            "challenges": self.challenges.training_state(),
         }
 
     def load_training_state(self, tree: dict[str, Any]) -> None:
@@ -170,3 +207,4 @@ class Engine:
         self.generators = [generator_from_state(state) for state in tree["generators"]]
         for name, array in self.task.memory().items():
             array[...] = np.asarray(tree["task"][name])
+        self.challenges.load_training_state(tree.get("challenges", {}))

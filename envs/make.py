@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from envs.challenges.catalogue import Described, refuse_elsewhere
 from envs.engine import Engine
 from envs.registration import build_task, native_spec, require_known
 
@@ -17,7 +18,7 @@ def make_vec_env(
     env_id: str,
     num_envs: int = 64,
     seed: int | None = 0,
-    challenge: None = None,
+    challenge: Described = None,
     num_threads: int = 2,
     stagger: bool = False,
     env_kwargs: Mapping[str, Any] | None = None,
@@ -29,25 +30,25 @@ def make_vec_env(
             by MuJoCo, or any other id that Gymnasium knows, stepped row by row.
         num_envs: Number of rows.
         seed: Seed of the first row; row i starts from `seed + i`.
-        challenge: What goes wrong with the body while it runs; none exist yet.
+        challenge: What goes wrong with the bodies while they run: a name in conf/challenge, an
+            `envs.named_challenge(...)`, or a list of such; None for nothing.
         num_threads: Threads that step a native task; they change nothing but the speed.
         stagger: Spread the first episodes' clocks evenly over the time limit.
         env_kwargs: Options of the environment's constructor.
 
     Raises:
         UnknownEnvironment: No environment has this name.
-        ValueError: An option or a challenge is unknown.
+        ValueError: An option or a challenge is unknown, or the body cannot have the challenge.
     """
     # SB3 brings PyTorch along, which those who only step bodies need not wait for.
     from envs.gymnasium_rows import GymnasiumVecEnv
     from envs.sb3 import EngineVecEnv
 
     require_known(env_id)
-    if challenge is not None:
-        raise ValueError(f"unknown challenge {challenge!r}; there are none yet, use challenge=None")
     options = dict(env_kwargs or {})
     spec = native_spec(env_id)
     if spec is None:
+        refuse_elsewhere(challenge, env_id)
         return GymnasiumVecEnv(
             env_id, num_envs=num_envs, seed=seed, stagger=stagger, options=options
         )
@@ -58,5 +59,6 @@ def make_vec_env(
         num_envs=num_envs,
         num_threads=num_threads,
         max_episode_steps=spec.max_episode_steps,
+        challenge=challenge,
     )
     return EngineVecEnv(engine, seed=seed, stagger=stagger)

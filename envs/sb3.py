@@ -18,8 +18,8 @@ class EngineVecEnv(VecEnv):
     """Steps all rows of an engine for SB3's algorithms, and for ours.
 
     When an episode ends its info holds `terminal_observation`, `TimeLimit.truncated` and
-    `episode` (return `r`, length `l`, wall seconds `t`, the keys of SB3's Monitor); the infos of
-    other steps are empty.
+    `episode` (return `r`, length `l`, wall seconds `t`, the keys of SB3's Monitor), and under
+    challenges `challenge`: for each its `onset`, `end` and `variant`. Other infos are empty.
 
     Args:
         engine: The rows.
@@ -61,14 +61,12 @@ class EngineVecEnv(VecEnv):
         self.engine.seed(self._seeds)
         self._reset_seeds()
         self._reset_options()
-        self.engine.reset(np.arange(self.num_envs))
+        limit = (self.engine.max_episode_steps or 0) if self._stagger_next_reset else 0
+        rows = np.arange(self.num_envs)
+        self.engine.reset(rows, rows * limit // self.num_envs)
         self._episode_return[:] = 0.0
-        self._rows_cut_short.clear()
-        if self._stagger_next_reset:
-            limit = self.engine.max_episode_steps or 0
-            self.engine.elapsed[:] = np.arange(self.num_envs) * limit // self.num_envs
-            self._rows_cut_short = set(np.flatnonzero(self.engine.elapsed).tolist())
-            self._stagger_next_reset = False
+        self._rows_cut_short = set(np.flatnonzero(self.engine.elapsed).tolist())
+        self._stagger_next_reset = False
         self.reset_infos = [{} for _ in range(self.num_envs)]
         return self.last_observation()
 
@@ -105,6 +103,8 @@ class EngineVecEnv(VecEnv):
                 "TimeLimit.truncated": not terminated,
                 "episode": {"r": episode_return, "l": length, "t": now},
             }
+            if engine.challenges.parts:
+                infos[row]["challenge"] = engine.challenges.episode_info(row)
         for row in self._rows_cut_short.intersection(rows.tolist()):
             del infos[row]["episode"]
             self._rows_cut_short.remove(row)

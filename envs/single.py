@@ -5,8 +5,9 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from envs.challenges.catalogue import Described
 from envs.engine import Engine
-from envs.registration import build_task
+from envs.registration import build_task, native_spec
 from envs.rendering import FrameRenderer
 from envs.task import Observation
 
@@ -22,6 +23,8 @@ class SingleEnv(gymnasium.Env):
         render_mode: `rgb_array` or None.
         width: Of rendered pictures, pixels.
         height: Of rendered pictures, pixels.
+        challenge: What goes wrong with the body while it runs; see `envs.make_vec_env`. Its onsets
+            are shares of the registered time limit.
         **options: Options of the task.
     """
 
@@ -35,14 +38,18 @@ class SingleEnv(gymnasium.Env):
         render_mode: str | None = None,
         width: int = 480,
         height: int = 480,
+        challenge: Described = None,
         **options: Any,
     ) -> None:
+        spec = native_spec(name)
         self.engine = Engine(
             build_task(task, name, options),
             name=name,
             num_envs=1,
             num_threads=1,
             max_episode_steps=None,
+            challenge=challenge,
+            challenge_time_limit=None if spec is None else spec.max_episode_steps,
         )
         body = self.engine.task
         self.metadata = {**SingleEnv.metadata, "render_fps": round(1 / body.control_period)}
@@ -57,16 +64,20 @@ class SingleEnv(gymnasium.Env):
     ) -> tuple[Observation, dict[str, Any]]:
         """Start an episode; return the observation and its info."""
         super().reset(seed=seed)
+        fresh = seed is not None or not self.engine.generators
         self.engine.generators = [self.np_random]
+        if fresh:
+            entropy = self.np_random_seed
+            self.engine.challenges.seed_row(0, None if entropy == -1 else entropy)
         self.engine.reset(_ROW)
-        return self._sensed(), _first(self.engine.task.reset_info())
+        return self._sensed(), _first(self.engine.reset_info())
 
     def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Advance by one control step; the time limit is a wrapper's."""
         engine = self.engine
         engine.step(np.asarray(action)[None])
         reward, terminated = float(engine.reward[0]), bool(engine.terminated[0])
-        info = _first(engine.task.step_info())
+        info = _first(engine.step_info())
         return self._sensed(), reward, terminated, False, info
 
     def _sensed(self) -> Observation:

@@ -7,6 +7,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from envs.challenges.catalogue import Described
 from envs.engine import Engine
 from envs.registration import build_task
 from envs.rendering import FrameRenderer
@@ -31,6 +32,7 @@ class MujocoVectorEnv(VectorEnv):
             one (`final_obs` and `final_info` tell how it ended), or when `reset` is called with
             `options={"reset_mask": rows}`.
         render_mode: `rgb_array` or None.
+        challenge: What goes wrong with the bodies while they run; see `envs.make_vec_env`.
         **options: Options of the task.
     """
 
@@ -44,6 +46,7 @@ class MujocoVectorEnv(VectorEnv):
         num_threads: int = 2,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
+        challenge: Described = None,
         **options: Any,
     ) -> None:
         self.engine = Engine(
@@ -52,6 +55,7 @@ class MujocoVectorEnv(VectorEnv):
             num_envs=num_envs,
             num_threads=num_threads,
             max_episode_steps=max_episode_steps,
+            challenge=challenge,
         )
         body = self.engine.task
         self.num_envs = num_envs
@@ -92,7 +96,7 @@ class MujocoVectorEnv(VectorEnv):
         self.engine.reset(np.flatnonzero(mask))
         self._ended[mask] = False
         infos: Infos = {}
-        _tell(infos, self.engine.task.reset_info(), mask)
+        _tell(infos, self.engine.reset_info(), mask)
         return self.engine.task.present(self.engine.observation), infos
 
     def _reset_mask(self, options: dict[str, Any] | None) -> np.ndarray:
@@ -134,12 +138,12 @@ class MujocoVectorEnv(VectorEnv):
             resetting = self._ended.copy()
             self._tell_endings(infos, resetting)
         elif resetting is None:
-            _tell(infos, engine.task.step_info(), np.ones(self.num_envs, bool))
+            _tell(infos, engine.step_info(), np.ones(self.num_envs, bool))
         else:
-            _tell(infos, engine.task.step_info(), ~resetting)
+            _tell(infos, engine.step_info(), ~resetting)
         if resetting is not None:
             engine.reset(np.flatnonzero(resetting))
-            _tell(infos, engine.task.reset_info(), resetting)
+            _tell(infos, engine.reset_info(), resetting)
             if self.autoreset_mode is AutoresetMode.SAME_STEP:
                 self._ended[:] = False
         return engine.task.present(engine.observation), rewards, terminated, truncated, infos
@@ -157,7 +161,7 @@ class MujocoVectorEnv(VectorEnv):
         final = np.full(self.num_envs, None, object)
         for row in np.flatnonzero(ended).tolist():
             final[row] = self.engine.task.present(self.engine.observation[row])
-        step_info = self.engine.task.step_info()
+        step_info = self.engine.step_info()
         final_info: Infos = {}
         _tell(final_info, step_info, ended)
         infos["final_obs"], infos["_final_obs"] = final, ended.copy()

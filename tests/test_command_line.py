@@ -39,6 +39,9 @@ MISTAKES = {
     "brain/controller=lstn": "unknown brain/controller 'lstn'; did you mean 'lstm'?",
     "agent=sb3pp": "unknown agent 'sb3pp'; did you mean 'sb3_ppo'?",
     "tracker=[tensorbord]": "unknown tracker 'tensorbord'; did you mean 'tensorboard'?",
+    "challenge=leg_los": "unknown challenge 'leg_los'; did you mean 'leg_loss'?",
+    "challenge/onset=strat": "unknown challenge/onset 'strat'; did you mean 'start'?",
+    "challenge.severity=3": "challenge.severity must be text, got 3",
     "brian=gru": "unknown key 'brian'; did you mean 'brain'?",
     "brain.controller.hiden_size=3": "unknown key 'brain.controller.hiden_size'; "
     "did you mean 'brain.controller.hidden_size'?",
@@ -251,6 +254,43 @@ def test_evaluation_writes_returns_and_compares_runs(command, tmp_path):
         "comparison.csv",
     }
     assert "deterministic" in out
+
+
+def test_a_challenge_that_does_not_fit_is_told_in_one_line(command):
+    for overrides, message in (
+        (
+            ("env=Reacher-v5", "challenge=push"),
+            "challenge 'push' needs a body with a trunk that is",
+        ),
+        (("challenge=leg_loss", "challenge.severity=mild"), "severity must be one of easy, medium"),
+        (("challenge=leg_loss", "challenge.split=tests"), "split must be all, train or test, got"),
+        (("env=any", "env.id=CartPole-v1", "challenge=noise"), "challenge 'noise' needs a native"),
+    ):
+        code, _, err = command(*QUICK, *overrides)
+        assert (code, err.count("\n")) == (2, 1)
+        assert err.startswith(message), err
+
+
+def test_a_run_is_evaluated_under_its_own_challenge_another_or_none(command, tmp_path):
+    own = ("challenge=leg_loss", "challenge.onset.window=[0.1,0.2]")
+    assert command(*TINY, *own, "total_steps=32", "run_dir=r")[0] == 0
+    options = ("runs=r", "episodes=2", "num_threads=1")
+
+    def evaluated(*overrides):
+        code, out, err = command(*options, *overrides, job=evaluate.evaluate)
+        assert code == 0, err
+        return out
+
+    for nothing in ((), ("challenge=null",)):
+        out = evaluated(*nothing)
+        assert "r  under leg_loss (medium, train)" in out
+        assert "before" in out and "area lost" in out
+    assert "leg_loss (hard, test)" in evaluated("challenge.severity=hard", "challenge.split=test")
+    assert "mass (medium)" in evaluated("challenge=mass", "challenge/onset=removed")
+    assert "after-effect" in evaluated("challenge=mass", "challenge/onset=removed")
+    out = evaluated("challenge=none")
+    assert "under" not in out and "area lost" not in out
+    assert not (tmp_path / "r" / "evaluation_rewards.npz").exists()
 
 
 def test_evaluating_what_is_not_there_is_told_in_one_line(command):

@@ -6,6 +6,7 @@ import pytest
 from agents import cli
 from agents.build import build_agent, build_part, make_env
 from agents.config_check import check_config
+from agents.errors import UsageError
 from tests.command_line import CONFIGS, SMALL
 
 GROUPS = sorted(
@@ -17,6 +18,8 @@ OPTIONS = [
     (group, path.stem) for group in GROUPS for path in sorted((CONFIGS / group).glob("*.yaml"))
 ]
 ANY_BODY = ("env.id=CartPole-v1",)
+ELSEWHERE = ("fatigue", "modality_loss")
+"""Challenges that no v5 body can have."""
 
 
 def compose(*overrides):
@@ -28,10 +31,10 @@ def compose(*overrides):
 
 def test_every_yaml_file_belongs_to_a_group_that_is_tested():
     in_groups = {CONFIGS / group / f"{option}.yaml" for group, option in OPTIONS}
-    shared = set(CONFIGS.glob("hydra/*.yaml")) | set(CONFIGS.glob("brain/shared/*.yaml"))
+    shared = {*CONFIGS.glob("hydra/*.yaml"), *CONFIGS.glob("*/shared/*.yaml")}
     top = {CONFIGS / "train.yaml", CONFIGS / "evaluate.yaml"}
     assert in_groups | shared | top == set(CONFIGS.rglob("*.yaml"))
-    assert {"env", "brain", "brain/controller", "agent", "tracker"} <= set(GROUPS)
+    assert {"env", "brain", "brain/controller", "agent", "challenge", "tracker"} <= set(GROUPS)
 
 
 def test_the_native_tasks_all_have_a_file():
@@ -51,6 +54,10 @@ def test_an_option_composes_and_makes_an_agent_that_acts(group, option):
     if group == "agent":
         overrides += SMALL[option]
     config = compose(*overrides)
+    if group == "challenge" and option in ELSEWHERE:
+        with pytest.raises(UsageError, match=f"challenge '{option}' needs a body with"):
+            make_env(config)
+        return
     env = make_env(config)
     observation = env.reset()
     actions, _ = build_agent(config, env).predict(observation)
@@ -78,3 +85,49 @@ def test_every_group_says_in_its_first_line_what_an_option_is():
         said = rest[0] if first.startswith("# @package") else first
         assert said.startswith("# "), f"conf/{group}/{option}.yaml"
         assert len(said) > 12
+
+
+SEVERITIES = ("easy", "medium", "hard")
+CHALLENGES = [option for group, option in OPTIONS if group == "challenge" and option != "none"]
+
+
+@pytest.mark.parametrize("option", CHALLENGES)
+def test_a_challenge_has_three_severities_that_differ_and_takes_the_shared_options(option):
+    overrides = (f"challenge={option}", "challenge.split=all", "challenge/onset=drift")
+    for severity in SEVERITIES:
+        config = compose(*overrides, f"challenge.severity={severity}")
+        assert list(config.challenge.parts) == [option]
+        part = config.challenge.parts[option]
+        assert (part.severity, part.split) == (severity, "all")
+        assert part.onset.ramp == config.challenge.onset.ramp == 0.25
+        assert tuple(part.levels) == SEVERITIES
+    assert len({str(level) for level in part.levels.values()}) == len(SEVERITIES)
+
+
+def test_challenges_are_chosen_together_and_changed_together_or_alone():
+    config = compose(
+        "challenge=[leg_loss,noise]",
+        "challenge/onset=start",
+        "challenge.severity=hard",
+        "challenge.parts.noise.severity=easy",
+        "num_envs=2",
+    )
+    parts = make_env(config).engine.challenges.parts
+    assert {name: part.severity for name, part in parts.items()} == {
+        "leg_loss": "hard",
+        "noise": "easy",
+    }
+
+
+def test_a_challenge_by_its_name_is_the_one_that_the_command_line_chooses():
+    from envs import named_challenge
+
+    for option in CHALLENGES:
+        config = compose(f"challenge={option}", "challenge/onset=removed", "num_envs=2")
+        named = named_challenge(option, onset="removed")
+        if option in ELSEWHERE:
+            continue
+        (part,) = make_env(config).engine.challenges.parts.values()
+        for name in ("name", "severity", "level", "split", "held_out"):
+            assert getattr(part, name) == getattr(named, name), (option, name)
+        assert part.onset._window == named.onset._window

@@ -22,8 +22,12 @@ BASELINES = [agent for agent in options_of("agent") if agent != "ppo"]
 CASES = {
     **{brain: ("agent=ppo", f"brain={brain}", *SMALL["ppo"]) for brain in BRAINS},
     **{agent: (f"agent={agent}", *SMALL[agent]) for agent in BASELINES},
+    "challenges": (
+        *("agent=ppo", "brain=mlp", *SMALL["ppo"], "challenge=[leg_loss,noise,mass]"),
+        *("challenge/onset=drift", "challenge.onset.window=[0.0,0.2]"),
+    ),
 }
-"""Every brain and every baseline joins by having a file in conf/."""
+"""Every brain and every baseline joins by having a file in conf/; and a body that breaks."""
 
 EVERY = ("checkpoint_every=96", f"total_steps={STEPS}")
 

@@ -49,11 +49,6 @@ def test_a_model_file_that_is_not_there_is_named():
         envs.make_vec_env("Reacher-v5", env_kwargs={"xml_file": "no_such.xml"})
 
 
-def test_an_unknown_challenge_is_refused():
-    with pytest.raises(ValueError, match="unknown challenge 'leg_loss'"):
-        envs.make_vec_env("Hopper-v5", challenge="leg_loss")
-
-
 def test_the_short_and_the_full_name_are_the_same_body():
     short, full = (envs.make_vec_env(name, 2) for name in ("Hopper-v5", "wetware/Hopper-v5"))
     assert (short.reset() == full.reset()).all()
