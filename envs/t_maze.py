@@ -63,6 +63,8 @@ class TMaze(SensorTask):
         reset_noise_scale: float = 0.04,
     ) -> None:
         model = load_model(Path(__file__).parent / "assets" / "t_maze.xml")
+        rays = model.sensor_interval[:, 0] > 0  # as often as they are read, not every physics step
+        model.sensor_interval[rays, 0] = model.opt.timestep * frame_skip
         super().__init__(model, frame_skip=frame_skip, extra={"vision": (2,)})
         # Half a physics step earlier, so that rounding of the clock decides nothing.
         self._cue_ends = cue_seconds - model.opt.timestep / 2
