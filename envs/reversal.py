@@ -12,8 +12,8 @@ from envs.sensor_task import SensorTask
 from envs.task import load_model
 
 _TOUCH_DISTANCE = 0.068  # between the axes of fingertip and target where they meet, m
-_RETURN_STEPS = 12  # in which the arm is drawn home after a trial
-_LONGEST_TRIAL = 28  # steps
+_RETURN_SECONDS = 0.48  # in which the arm is drawn home after a trial
+_LONGEST_TRIAL = 1.12  # s
 _SPREAD = 0.02  # of the targets' places, half width, m
 _ABOVE = 0.09  # of the marker over the target that pays, m
 
@@ -23,23 +23,23 @@ class Reversal(SensorTask):
 
     A trial ends when the fingertip touches a target, or unpaid after 1.12 s. The servos then draw
     the arm home for 0.48 s, whatever the actions, and the next trial begins. Nothing but what was
-    felt after the last touches tells which target pays: the best that can be done is to stay
-    with what paid and to leave what did not. The episode ends with its last trial.
+    felt after the last touches tells which target pays: what serves is to stay with what
+    paid and to leave what did not. The episode ends with its last trial.
 
-    | action | what                                                                  | unit |
-    |--------|-----------------------------------------------------------------------|------|
+    | action | what                                                                   | unit |
+    |--------|------------------------------------------------------------------------|------|
     | 0, 1   | angle asked of shoulder and elbow, 0 at home, positive to the left     | rad  |
 
-    | observation    | numbers | what                                                  | unit  |
-    |----------------|---------|-------------------------------------------------------|-------|
-    | proprioception | 0, 1    | angles of shoulder and elbow                          | rad   |
-    |                | 2, 3    | their speeds                                          | rad/s |
-    | touch          | 0       | pressure on the fingertip                             | N     |
-    | interoception  | 0       | felt while the arm is drawn home: 1 if the trial paid, | 1    |
-    |                |         | -1 if it did not; 0 within a trial                    |       |
-    | goal           | 0-3     | places of the left and the right target: right and    | m     |
-    |                |         | ahead of the shoulder, each                           |       |
-    |                | 4       | 1 in a trial, 0 while the arm is drawn home           | 1     |
+    | observation    | numbers | what                                                   | unit  |
+    |----------------|---------|--------------------------------------------------------|-------|
+    | proprioception | 0, 1    | angles of shoulder and elbow                           | rad   |
+    |                | 2, 3    | their speeds                                           | rad/s |
+    | touch          | 0       | pressure on the fingertip                              | N     |
+    | interoception  | 0       | felt while the arm is drawn home: 1 if the trial paid, | 1     |
+    |                |         | -1 if it did not; 0 within a trial                     |       |
+    | goal           | 0-3     | places of the left and the right target: right and     | m     |
+    |                |         | ahead of the shoulder, each                            |       |
+    |                | 4       | 1 in a trial, 0 while the arm is drawn home            | 1     |
 
     Reward = touch × paid, each 0 or 1: in the step in which a target is touched, whether it is
     the one that pays. So an episode returns its number of paid trials.
@@ -69,6 +69,8 @@ class Reversal(SensorTask):
             )
         model = load_model(Path(__file__).parent / "assets" / "reversal.xml")
         super().__init__(model, frame_skip=frame_skip, extra={"interoception": (1,), "goal": (5,)})
+        self._return_steps = round(_RETURN_SECONDS / self.control_period)
+        self._longest_trial = round(_LONGEST_TRIAL / self.control_period)
         self._trials = trials
         self._fewest, self._most = fewest, most
         self._stepped = False
@@ -133,13 +135,13 @@ class Reversal(SensorTask):
         self._choice = np.where(self._touched, touching[:, 1], -1)
         self._judged, self._paid_side = self._trial.copy(), self._pays()
         self._paid = self._choice == self._paid_side
-        ended = self._touched | (running & (self._age >= _LONGEST_TRIAL))
+        ended = self._touched | (running & (self._age >= self._longest_trial))
         if np.count_nonzero(ended):
             self._end_trials(np.flatnonzero(ended))
 
     def _end_trials(self, rows: np.ndarray) -> None:
         self._outcome[rows] = np.where(self._paid[rows], 1.0, -1.0)
-        self._age[rows] = -_RETURN_STEPS
+        self._age[rows] = -self._return_steps
         self._trial[rows] += 1
         swapped = self._pays()[rows] != self._paid_side[rows]
         self._put_marker(rows[swapped])
