@@ -253,7 +253,10 @@ def open_view(env: Any, width: int, height: int, frame_period: float) -> Iterato
     if engine is None:
         yield View(lambda: env.render_frame(0, width, height), None, frame_period)
         return
-    stage = Stage(engine.task.model, control_period=frame_period, width=width, height=height)
+    task = engine.task
+    stage = Stage(
+        task.model, control_period=frame_period, width=width, height=height, view=task.film_view
+    )
     try:
         yield View(lambda: stage.draw(engine.batch.state[0]), stage, frame_period)
     finally:

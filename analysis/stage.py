@@ -36,7 +36,7 @@ class Stage:
         model: The body; a copy is dressed for the camera.
         control_period: Time between two frames, s.
         width, height: Size of the frames, pixels.
-        view: Wishes for the camera: `azimuth` and `elevation`, degrees.
+        view: Wishes for the camera, see `ChaseCamera`.
 
     Raises:
         RenderingError: No renderer works here; the message tells what mends it.
@@ -129,10 +129,11 @@ class ChaseCamera:
         data: The body at its start.
         control_period: Time between two frames, s.
         aspect: Width over height of the frames.
-        view: Wishes: `azimuth` and `elevation`, degrees.
+        view: Wishes: `azimuth` and `elevation`, degrees; `zoom`; `follow`, false to stand still
+            and show the whole scene although the body travels, as within walls.
 
     Attributes:
-        travels: Whether the body can leave its place.
+        travels: Whether the camera follows a body that can leave its place.
         radius: Of a ball around the body at its start, m.
         elevation: Angle of view, degrees; negative looks down.
     """
@@ -145,7 +146,7 @@ class ChaseCamera:
         aspect: float,
         view: Mapping[str, float],
     ) -> None:
-        self.travels = can_travel(model)
+        self.travels = can_travel(model) and bool(view.get("follow", True))
         low, high = box_around(model, data, moving_only=self.travels)
         self._centre = (low + high) / 2
         self._offset = self._centre - data.subtree_com[0] if self.travels else np.zeros(3)
@@ -159,7 +160,7 @@ class ChaseCamera:
         self._view.azimuth = view.get("azimuth", 105.0 if self.travels else 90.0)
         self._view.elevation = self.elevation
         narrow = np.radians(FIELD_OF_VIEW) / 2 * min(1.0, aspect)
-        self._view.distance = 1.15 * self.radius / np.sin(narrow)
+        self._view.distance = 1.15 * self.radius / np.sin(narrow) / view.get("zoom", 1.0)
 
     def cut(self) -> None:
         """Forget where the camera was."""

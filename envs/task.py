@@ -38,7 +38,9 @@ class Task(ABC):
         motion: Positions and velocities side by side as MuJoCo keeps them, a view [N, nq + nv].
         qpos, qvel: Views of each, [N, nq] and [N, nv].
         still_going: The `terminated` of tasks that never end, all false, [N].
-        camera: Default view: fields of a `mujoco.MjvCamera`.
+        camera: Default view: a camera of the model by name, or fields of a `mujoco.MjvCamera`.
+        film_view: Wishes for the camera of films: `azimuth` and `elevation`, degrees; `zoom`;
+            `follow`, false to stand still although the body travels.
         limbs: Names of the actuated joints of each limb, for what may befall a limb; joints, since
             actuators often have no names.
         velocity_columns: Which numbers that `observe` returns are velocities, indices [n].
@@ -48,7 +50,8 @@ class Task(ABC):
             positions, forces), not qpos and qvel alone; they are then computed at resets too.
     """
 
-    camera: ClassVar[Mapping[str, Any]] = {}
+    camera: ClassVar[str | Mapping[str, Any]] = {}
+    film_view: ClassVar[Mapping[str, float]] = {}
     limbs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     observes_derived_fields: ClassVar[bool] = False
     persistent: ClassVar[bool] = False

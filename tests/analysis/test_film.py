@@ -195,6 +195,27 @@ def test_the_camera_rests_where_the_body_cannot_leave_its_place():
     assert (camera.follow(data).lookat == first).all()
 
 
+def test_a_body_within_walls_is_filmed_by_a_camera_that_rests_as_its_task_wishes(tmp_path):
+    class Ahead(Shaker):
+        def predict(self, observation, **_):
+            return np.ones((len(observation["vision"]), self.size)), None
+
+    env = envs.make_vec_env("TMaze-v0", num_envs=1, num_threads=1)
+    task = env.engine.task
+    made = film(Ahead(2), env, tmp_path / "film.mp4", seconds=2.5, **SMALL)
+    frames = frames_of(made.path).astype(int)
+    changed = np.abs(frames[-1, :88] - frames[0, :88]).max(axis=2) > 60  # above the caption
+    assert 0 < changed.mean() < 0.3  # the robot and its light have moved, the walls have not
+    data = mujoco.MjData(task.model)
+    mujoco.mj_forward(task.model, data)
+    near, far = (
+        stage.ChaseCamera(task.model, data, 0.05, 16 / 9, {**task.film_view, "zoom": zoom})
+        for zoom in (2.0, 1.0)
+    )
+    assert not near.travels
+    assert near.follow(data).distance == pytest.approx(far.follow(data).distance / 2)
+
+
 def test_the_sky_grows_darker_upwards_and_is_one_colour_below_the_horizon():
     column = stage.sky(200, elevation=-10.0).astype(int).sum(axis=1)
     assert all(above <= below for above, below in pairwise(column))

@@ -81,6 +81,15 @@ def test_numbers_that_follow_the_sensors_of_a_modality_are_the_tasks_to_write():
     assert (engine.task.present(engine.observation)["touch"][:, 1] == 5.0).all()
 
 
+def test_a_sensor_with_an_interval_of_the_control_period_is_never_read_late():
+    slide = 'name="proprioception/slide" joint="slide"'
+    engine = engine_of(Puck(XML.replace(slide, f'{slide} nsample="1" interval="0.02 0"')))
+    for _ in range(1000):
+        engine.step(np.ones((3, 1)))
+        told = engine.task.present(engine.observation)
+        np.testing.assert_array_equal(told["proprioception"][:, 0], engine.task.qpos[:, 0])
+
+
 def test_what_is_sensed_goes_on_bit_for_bit_from_a_saved_state():
     engine, other = engine_of(Puck()), engine_of(Puck(), seed=9)
     actions = np.random.default_rng(0).uniform(-1, 1, (20, 3, 1))
