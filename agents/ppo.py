@@ -30,7 +30,7 @@ from agents.training_state import (
 from brains import Brain, reset_where, tree_map
 
 DEFAULT_RATE = KLAdaptiveRate(
-    initial=7e-4, minimum=1e-4, maximum=7e-4, kl_low=0.035, kl_high=0.08, factor=1.5, anneal=True
+    initial=9e-4, minimum=1e-4, maximum=9e-4, kl_low=0.035, kl_high=0.08, factor=1.5, anneal=True
 )
 
 
