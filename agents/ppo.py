@@ -76,7 +76,7 @@ class BrainPPO(OnPolicyAlgorithm):
         n_steps: int = 64,
         segment_length: int = 16,
         n_epochs: int = 5,
-        n_minibatches: int = 4,
+        n_minibatches: int = 8,
         gamma: float = 0.99,
         gae_lambda: float = 0.95,
         clip_range: float = 0.2,
