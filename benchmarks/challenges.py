@@ -152,16 +152,22 @@ def cells_of(challenges: Sequence[str], severities: Sequence[str]) -> list[Cell]
 
 
 def run(bench: Bench, cells: Iterable[Cell]) -> list[str]:
-    """Measure cells; return a line about each that the body cannot have."""
+    """Measure cells; return a line about each challenge that the body cannot have.
+
+    Raises:
+        UsageError: Not even the whole body can be had here.
+    """
     notes: list[str] = []
     for cell in cells:
         try:
             returns = bench.measure(cell)["returns"]
         except UsageError as error:
-            notes.append(f"{cell.name} is left out: {error}")
+            if cell.challenge == NOTHING:
+                raise
+            notes.append(f"{cell.challenge} is left out: {error}")
             continue
         print(f"{bench.body}  {cell.name:<24} {np.mean(returns):>10,.1f}", flush=True)
-    return notes
+    return list(dict.fromkeys(notes))
 
 
 def _read(path: Path) -> dict[str, Any] | None:
