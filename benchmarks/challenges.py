@@ -23,8 +23,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from omegaconf import DictConfig, OmegaConf
 
 from agents.challenge_choice import under_challenge
@@ -36,12 +34,12 @@ from agents.evaluation import Conditions, describe, locate, make_evaluation_env,
 from agents.reward_traces import tell_challenges, trace_of
 from agents.run_folder import versions, write_whole
 from analysis.adaptation import adaptation
+from analysis.severity_bars import draw_severities
 from envs import challenge_names
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "challenges"
 SEVERITIES = ("easy", "medium", "hard")
-SHADES = {"easy": "#9ecae1", "medium": "#4292c6", "hard": "#084594"}
 MEASURES = ("before", "drop", "loss", "steps_to_plateau", "area_lost", "after_effect")
 NOTHING = "none"
 
@@ -152,16 +150,22 @@ def cells_of(challenges: Sequence[str], severities: Sequence[str]) -> list[Cell]
 
 
 def run(bench: Bench, cells: Iterable[Cell]) -> list[str]:
-    """Measure cells; return a line about each that the body cannot have."""
+    """Measure cells; return a line about each challenge that the body cannot have.
+
+    Raises:
+        UsageError: Not even the whole body can be had here.
+    """
     notes: list[str] = []
     for cell in cells:
         try:
             returns = bench.measure(cell)["returns"]
         except UsageError as error:
-            notes.append(f"{cell.name} is left out: {error}")
+            if cell.challenge == NOTHING:
+                raise
+            notes.append(f"{cell.challenge} is left out: {error}")
             continue
         print(f"{bench.body}  {cell.name:<24} {np.mean(returns):>10,.1f}", flush=True)
-    return notes
+    return list(dict.fromkeys(notes))
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -184,7 +188,9 @@ def tabulate(output: Path, cells: Sequence[Cell], notes: Sequence[str]) -> list[
     _write_csv(paths[1], rows)
     write_whole(paths[2], _markdown(rows, records, notes))
     figure = output / "challenges.png"
-    draw(records, figure)
+    returns = {tuple(cell): record["returns"] for cell, record in records.items() if cell.severity}
+    unbroken = records[Cell(NOTHING, "")]
+    draw_severities(returns, unbroken["returns"], title=unbroken["env"], path=figure)
     write_whole(output / "versions.json", json.dumps(versions(), indent=2) + "\n")
     return [*paths, figure]
 
@@ -266,44 +272,6 @@ def _markdown(
 
 def _told(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}"
-
-
-def draw(records: Mapping[Cell, Mapping[str, Any]], path: Path) -> None:
-    """Draw the returns under each challenge, darker the harder; the line is the whole body."""
-    challenges = list(dict.fromkeys(cell.challenge for cell in records if cell.severity))
-    figure = Figure((7.0, 1.4 + 0.42 * len(challenges)), layout="constrained", dpi=150)
-    FigureCanvasAgg(figure)
-    panel = figure.subplots()
-    whole = np.array(records[Cell(NOTHING, "")]["returns"])
-    panel.axvline(whole.mean(), color="#333333", lw=1.2)
-    panel.axvspan(whole.mean() - whole.std(), whole.mean() + whole.std(), color="#dddddd", zorder=0)
-    offsets = np.linspace(-0.26, 0.26, len(SEVERITIES))
-    for severity, offset in zip(SEVERITIES, offsets, strict=True):
-        there = [
-            (place, np.array(records[Cell(challenge, severity)]["returns"]))
-            for place, challenge in enumerate(challenges)
-            if Cell(challenge, severity) in records
-        ]
-        if there:
-            panel.barh(
-                [place + offset for place, _ in there],
-                [returns.mean() for _, returns in there],
-                height=0.24,
-                xerr=[returns.std() for _, returns in there],
-                color=SHADES[severity],
-                error_kw={"lw": 0.8, "ecolor": "#555555"},
-                label=severity,
-            )
-    panel.set_yticks(range(len(challenges)), [name.replace("_", " ") for name in challenges])
-    panel.invert_yaxis()
-    panel.set_xlabel("return (mean ± standard deviation over episodes; line: nothing befalls it)")
-    panel.set_title(next(iter(records.values()))["env"], loc="left", fontsize=10)
-    panel.spines[["top", "right"]].set_visible(False)
-    if challenges:
-        panel.legend(frameon=False, loc="best")
-    aside = path.with_name(f".{path.stem}.writing.png")
-    figure.savefig(aside)
-    aside.replace(path)
 
 
 def main() -> int:

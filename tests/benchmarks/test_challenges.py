@@ -52,7 +52,7 @@ def bench_of(run_folder, output, **options):
 def test_every_cell_is_measured_once_and_told_in_tables_and_a_figure(run_folder, tmp_path, capsys):
     cells = challenges.cells_of(NAMES, ("easy", "hard"))
     notes = challenges.run(bench_of(run_folder, tmp_path), cells)
-    assert [note.partition(" ")[0] for note in notes] == ["fatigue_easy", "fatigue_hard"]
+    assert [note.partition(" ")[0] for note in notes] == ["fatigue"]
     assert "needs a body with muscles" in notes[0]
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()}
     assert len(kept) == 5
@@ -81,7 +81,7 @@ def test_every_cell_is_measured_once_and_told_in_tables_and_a_figure(run_folder,
     assert {row["variant"] for row in episodes if row["challenge"] == "leg_loss"} == {"arm"}
     told = (tmp_path / "challenges.md").read_text()
     assert "Reacher-v5, checkpoint step_000000000, 2 deterministic episodes" in told
-    assert "fatigue_easy is left out" in told
+    assert "fatigue is left out" in told
 
 
 def test_without_the_whole_body_there_is_nothing_to_compare_with(run_folder, tmp_path):
