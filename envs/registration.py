@@ -61,6 +61,7 @@ def register_tasks() -> None:
     register_v5_twin("Reacher-v5", "reacher:Reacher")
     register_v5_twin("Swimmer-v5", "swimmer:Swimmer")
     register_v5_twin("Walker2d-v5", "walker2d:Walker2d")
+    register_task("Quadruped-v0", "envs.quadruped:Quadruped", max_episode_steps=1000)
     register_task("Reversal-v0", "envs.reversal:Reversal", max_episode_steps=1000)
     register_task("TMaze-v0", "envs.t_maze:TMaze", max_episode_steps=200)
 
