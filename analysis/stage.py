@@ -84,6 +84,7 @@ class Stage:
         mujoco.mj_camlight(model, data)
         mujoco.mj_flex(model, data)
         mujoco.mj_tendon(model, data)
+        mujoco.mj_sensorPos(model, data)  # rays are drawn as far as they reach
         view = self._camera.follow(data)
         self._renderer.update_scene(data, camera=view)
         light(self._renderer.scene, view, self._camera.radius)

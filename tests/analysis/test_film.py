@@ -216,6 +216,20 @@ def test_a_body_within_walls_is_filmed_by_a_camera_that_rests_as_its_task_wishes
     assert near.follow(data).distance == pytest.approx(far.follow(data).distance / 2)
 
 
+def test_rays_that_sense_distance_are_drawn_as_far_as_they_reach():
+    env = envs.make_vec_env("TMaze-v0", num_envs=1, num_threads=1)
+    env.reset()
+    task, rows = env.engine.task, env.engine.batch.state
+    still = stage.Stage(task.model, control_period=0.05, width=320, height=192, view=task.film_view)
+    yellow = []
+    for heading in (0.0, np.pi):  # along the corridor, and to the near wall behind the start
+        task.qpos[0] = [0, 0, 0, heading, 0, 0]
+        red, green, blue = np.moveaxis(still.draw(rows[0]).astype(int), 2, 0)
+        yellow.append(np.count_nonzero((red > 200) & (green > 200) & (blue < 100)))
+    still.close()
+    assert 0 < yellow[1] < 0.75 * yellow[0]
+
+
 def test_the_sky_grows_darker_upwards_and_is_one_colour_below_the_horizon():
     column = stage.sky(200, elevation=-10.0).astype(int).sum(axis=1)
     assert all(above <= below for above, below in pairwise(column))

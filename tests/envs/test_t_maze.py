@@ -67,6 +67,23 @@ def test_nothing_sensed_after_the_light_went_out_tells_its_side():
             np.testing.assert_array_equal(senses[0], senses[1])
 
 
+def test_the_lamps_that_people_see_hang_on_the_side_of_the_light():
+    env = envs.make_vec_env("TMaze-v0", 8, seed=0, num_threads=1)
+    lit = env.reset()["vision"][:, 7:]
+    task, batch = env.engine.task, env.engine.batch
+    lamps, places = batch.bind("mocap_pos"), batch.bind("xpos")
+    assert 0 < lit[:, 0].sum() < 8
+    task.qpos[:, 1] = 0.7 * (lit[:, 0] - lit[:, 1])  # into the arm of the light
+    batch.forward()
+    robot = places[:, task.model.body("robot").id, 0]
+    np.testing.assert_array_equal(np.sign(lamps[:, :, 0]), np.sign([robot, robot]).T)
+    assert (lamps[:, 0, 2] > 0).all()
+    task.qpos[:, 1] = 0.0
+    for _ in range(CUE_STEPS):
+        env.step(np.zeros((8, 2), np.float32))
+    assert (lamps[:, 0, 2] < 0).all() and (lamps[:, 1, 2] > 0).all()
+
+
 def test_the_brakes_hold_the_robot_while_the_light_shines():
     env = envs.make_vec_env("TMaze-v0", 2, seed=0, num_threads=1)
     env.reset()
