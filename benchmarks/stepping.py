@@ -230,8 +230,7 @@ def compare(env_id: str, arguments: argparse.Namespace) -> list[dict[str, object
 def main() -> None:
     """Compare on every task asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    known_to_all = [name for name in envs.native_names() if name in gymnasium.registry]
-    parser.add_argument("--tasks", nargs="+", default=known_to_all)
+    parser.add_argument("--tasks", nargs="+", default=envs.native_names())
     parser.add_argument("--num-envs", type=int, default=64)
     parser.add_argument("--num-threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
