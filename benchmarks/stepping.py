@@ -9,11 +9,13 @@ over the rival, the median over rounds in which everybody has a turn), `against`
 
 The rivals: `Batch.step`, physics alone and so the limit; `Gymnasium loop`, single environments
 stepped one after the other (Gymnasium's own of a v5 task, `gymnasium.make("wetware/...")` of our
-bodies); and EnvPool where it has the task. EnvPool pins its own packages, so it lives in a virtual
-environment of its own: `python -m venv /tmp/envpool && /tmp/envpool/bin/pip install envpool`.
+bodies); Gymnasium's `SyncVectorEnv` over its own; and EnvPool where it has the task. EnvPool pins
+its own packages, so it lives in a virtual environment of its own:
+`python -m venv /tmp/envpool && /tmp/envpool/bin/pip install envpool`.
 """
 
 import argparse
+import functools
 import json
 import statistics
 import subprocess
@@ -64,26 +66,30 @@ def random_actions(space: gymnasium.Space, num_envs: int) -> np.ndarray:
 
 
 class Stopwatch:
-    """Measures how long the calls of a batch take.
+    """Measures how long the calls of all batches take: of the rows, and of the rays of an eye.
 
     Attributes:
         seconds: In all calls so far.
     """
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self) -> None:
         self.seconds = 0.0
         for name in BATCH_CALLS:
-            setattr(batch, name, self._watched(getattr(batch, name)))
+            setattr(Batch, name, self._watched(getattr(Batch, name)))
 
     def _watched(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def watched(*arguments: Any, **options: Any) -> Any:
+        @functools.wraps(call)
+        def watched(batch: Batch, *arguments: Any, **options: Any) -> Any:
             start = time.perf_counter()
             try:
-                return call(*arguments, **options)
+                return call(batch, *arguments, **options)
             finally:
                 self.seconds += time.perf_counter() - start
 
         return watched
+
+
+STOPWATCH = Stopwatch()
 
 
 class Wetware:
@@ -100,14 +106,13 @@ class Wetware:
         self.env = env
         self.actions = random_actions(self.env.action_space, num_envs)
         self.python_shares: list[float] = []
-        self._stopwatch = Stopwatch(env.engine.batch)
         self.env.reset()
 
     def turn(self, seconds: float) -> float:
         """Step with random actions."""
-        start, inside = time.perf_counter(), self._stopwatch.seconds
+        start, inside = time.perf_counter(), STOPWATCH.seconds
         rate = timed(self._step, self.env.num_envs, seconds)
-        inside = self._stopwatch.seconds - inside
+        inside = STOPWATCH.seconds - inside
         self.python_shares.append(1.0 - inside / (time.perf_counter() - start))
         return rate
 
@@ -172,6 +177,23 @@ class EnvPool:
         self._worker.communicate()
 
 
+class SyncVectorEnv:
+    """Gymnasium's own way of stepping several environments."""
+
+    def __init__(self, env_id: str, num_envs: int) -> None:
+        mujoco.set_mju_user_warning(lambda _: None)
+        self._envs = gymnasium.make_vec(env_id, num_envs=num_envs, vectorization_mode="sync")
+        self._actions = random_actions(self._envs.single_action_space, num_envs)
+        self._envs.reset(seed=0)
+
+    def turn(self, seconds: float) -> float:
+        """Step with random actions."""
+        return timed(self._step, self._envs.num_envs, seconds)
+
+    def _step(self, index: int) -> None:
+        self._envs.step(self._actions[index % len(self._actions)])
+
+
 class GymnasiumLoop:
     """Single environments, stepped and reset one after the other."""
 
@@ -204,6 +226,8 @@ def compare(env_id: str, arguments: argparse.Namespace) -> list[dict[str, object
         rivals["EnvPool"] = EnvPool(arguments.envpool_python, env_id, num_envs, num_threads)
     if not arguments.skip_gymnasium:
         rivals["Gymnasium loop"] = GymnasiumLoop(env_id, num_envs)
+        if env_id in gymnasium.registry:
+            rivals["SyncVectorEnv"] = SyncVectorEnv(env_id, num_envs)
     rates: list[float] = []
     ratios: dict[str, list[float]] = {name: [] for name in rivals}
     for _ in range(arguments.rounds + 1):  # the first warms up
