@@ -32,6 +32,6 @@ class WhiskerController:
         self._step += 1
         action = np.zeros((len(bent), 5))
         sure = np.abs(self._evidence) > _SURE
-        action[:, 0] = np.where(sure, -1.0, np.minimum(-1.2 + 0.04 * self._step, 0.0))
+        action[:, 0] = np.where(sure, -1.0, np.clip(-1.2 + 0.04 * self._step, -1, 0))
         action[:, 4] = np.clip(self._evidence, -1, 1)
         return action

@@ -4,7 +4,7 @@ import numpy as np
 
 from envs.engine import Engine
 from envs.forager import Forager
-from tests.envs.scripted_episodes import play
+from tests.envs.episodes import flail, play
 
 
 def engine_of(rows=2, seed=0, **options):
@@ -131,7 +131,7 @@ def test_wheels_roll_and_turn_the_way_they_are_driven():
 
 def test_looking_for_food_feeds_and_chance_starves():
     returns, told = play("Forager-v0")
-    by_chance, told_by_chance = play("Forager-v0", scripted=False)
+    by_chance, told_by_chance = flail("Forager-v0")
     assert told["meals"].max(axis=0).mean() > 2
     assert told_by_chance["meals"].max(axis=0).mean() < 0.5
     assert returns.mean() > 15 > 3 > by_chance.mean()

@@ -4,56 +4,39 @@ import numpy as np
 import pytest
 
 import envs
-from tests.envs.episodes import episode_returns, flail
+from envs.scripted.reversal import controller
+from tests.envs.episodes import flail, play
 
-LINK = 0.3
-REST = np.arctan2(0.19, 0.2321)  # bearing of the upper arm at home, rad
 RETURN_STEPS = 12
 
 
-def joint_angles(place):
-    """Return shoulder and elbow angles that take the fingertip to places, [N, 2]."""
-    bearing = np.arctan2(place[:, 1], place[:, 0])
-    half = np.arccos(np.clip(np.hypot(*place.T) / (2 * LINK), -1, 1))
-    return np.stack([bearing - half - REST, 2 * half - (np.pi - 2 * REST)], axis=1)
+def staying(rows):
+    """Return an arm that feels no outcome and so stays with its target."""
+    arm = controller(rows)
 
+    def policy(observation):
+        return arm({**observation, "interoception": np.zeros((rows, 1))})
 
-class Reacher:
-    """Reaches for one target, and for the other after it did not pay if it learns."""
-
-    def __init__(self, rows, *, learns=True):
-        self.right = np.zeros(rows, bool)
-        self.learns = learns
-        self.felt = np.zeros(rows)
-
-    def __call__(self, observation, step):
-        felt = observation["interoception"][:, 0]
-        if self.learns:
-            self.right ^= (felt < 0) & (self.felt == 0)
-        self.felt = felt
-        goal = observation["goal"]
-        place = np.where(self.right[:, np.newaxis], goal[:, 2:4], goal[:, :2])
-        return joint_angles(place).astype(np.float32)
+    return policy
 
 
 def test_who_leaves_what_does_not_pay_beats_who_stays_and_flailing_earns_little():
-    learning, staying, flailing = (
-        episode_returns("Reversal-v0", policy, rows=24)
-        for policy in (Reacher(24), Reacher(24, learns=False), flail(2))
-    )
+    learning, _ = play("Reversal-v0", rows=24)
+    stubborn, _ = play("Reversal-v0", staying(24), rows=24)
+    flailing, _ = flail("Reversal-v0", rows=24)
     assert learning.mean() > 15.5 and learning.min() >= 13
-    assert 8 < staying.mean() < 12
+    assert 8 < stubborn.mean() < 12
     assert flailing.mean() < 4
 
 
 @pytest.fixture
 def course():
-    """All that 20 trials of a learning reacher tell, one entry per step: name -> [T, 8]."""
+    """All that 20 trials of an arm that learns tell, one entry per step: name -> [T, 8]."""
     env = envs.make_vec_env("Reversal-v0", 8, seed=1, num_threads=1)
-    observation, policy, told = env.reset(), Reacher(8), []
-    for step in range(260):
+    observation, policy, told = env.reset(), controller(8), []
+    for _ in range(260):
         running = observation["goal"][:, 4]
-        observation, reward, dones, _ = env.step(policy(observation, step))
+        observation, reward, dones, _ = env.step(policy(observation))
         felt = observation["interoception"][:, 0]
         told.append({**env.engine.task.step_info(), "reward": reward, "felt": felt})
         told[-1] |= {"running": running, "after": observation["goal"][:, 4]}
@@ -88,10 +71,10 @@ def test_a_touch_is_paid_once_and_felt_until_the_next_trial(course):
 def test_the_arm_is_drawn_home_whatever_it_wants():
     env = envs.make_vec_env("Reversal-v0", 4, seed=0, num_threads=1)
     observation = env.reset()
-    started, policy = 0, Reacher(4, learns=False)
-    for step in range(120):
+    started, policy = 0, staying(4)
+    for _ in range(120):
         before = observation["goal"][:, 4]
-        observation = env.step(policy(observation, step))[0]
+        observation = env.step(policy(observation))[0]
         starts = (before == 0) & (observation["goal"][:, 4] == 1)
         started += np.count_nonzero(starts)
         assert np.abs(observation["proprioception"][starts, :2]).max(initial=0) < 0.06

@@ -5,44 +5,30 @@ import numpy as np
 import pytest
 
 import envs
-from tests.envs.episodes import episode_returns, flail
+from envs.scripted.t_maze import controller
+from tests.envs.episodes import flail, play
 
 CUE_STEPS = 20
 
 
-class Driver:
-    """Drives down the corridor and turns to a side: the light's, or one that it makes up."""
-
-    def __init__(self, rows, *, remembers=True):
-        self.heading, self.side = np.zeros(rows), np.zeros(rows)
-        self.made_up = None if remembers else np.random.default_rng(0).choice([-1, 1], rows)
-        self.at_the_crossing = np.zeros(rows, bool)
-
-    def __call__(self, observation, step):
-        vision = observation["vision"]
-        self.heading += 0.05 * observation["vestibular"][:, 2]
-        self.side += (vision[:, 7] - vision[:, 8]) * (self.side == 0)
-        self.at_the_crossing |= vision[:, 3] < 0.25
-        side = self.side if self.made_up is None else self.made_up
-        error = np.where(self.at_the_crossing, side * np.pi / 2, 0) - self.heading
-        between_walls = (vision[:, 0] < 0.4) & (vision[:, 6] < 0.4)
-        error += np.where(between_walls, vision[:, 0] - vision[:, 6], 0)
-        forwards = np.clip(1 - 1.5 * np.abs(error), 0, 1)
-        wheels = np.stack([forwards - error, forwards + error], axis=1)
-        return np.clip(wheels, -1, 1).astype(np.float32)
+def forgetful(rows):
+    """Return a driver that made up its side before it saw the light."""
+    driver = controller(rows)
+    driver.side[:] = np.random.default_rng(0).choice([-1, 1], rows)
+    return driver
 
 
 def test_who_remembers_the_light_succeeds_and_who_does_not_is_at_chance():
-    remembering = episode_returns("TMaze-v0", Driver(32), rows=32)
-    forgetting = episode_returns("TMaze-v0", Driver(32, remembers=False), rows=32)
-    flailing = episode_returns("TMaze-v0", flail(2), rows=32)
+    remembering, _ = play("TMaze-v0", rows=32)
+    forgetting, _ = play("TMaze-v0", forgetful(32), rows=32)
+    flailing, _ = flail("TMaze-v0", rows=32)
     assert remembering.mean() > 0.95
     assert 0.25 < forgetting.mean() < 0.75
     assert np.abs(flailing.mean()) < 0.1
 
 
 def test_returns_are_one_for_success_and_zero_for_failure():
-    returns = episode_returns("TMaze-v0", Driver(32, remembers=False), rows=32)
+    returns, _ = play("TMaze-v0", forgetful(32), rows=32)
     nearest = np.round(returns)
     assert set(nearest) == {0.0, 1.0}
     np.testing.assert_allclose(returns, nearest, atol=0.05)

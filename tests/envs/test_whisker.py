@@ -4,7 +4,7 @@ import numpy as np
 
 from envs.engine import Engine
 from envs.whisker import Whisker
-from tests.envs.scripted_episodes import play
+from tests.envs.episodes import flail, play
 
 
 def engine_of(rows=2, seeds=None):
@@ -87,7 +87,7 @@ def test_the_lever_pays_on_the_side_of_the_post_only():
 
 def test_feeling_first_succeeds_and_chance_does_not():
     returns, told = play("Whisker-v0", rows=32)
-    by_chance, told_by_chance = play("Whisker-v0", rows=32, scripted=False)
+    by_chance, told_by_chance = flail("Whisker-v0", rows=32)
     assert told["success"][-1].mean() >= 0.95
     assert told_by_chance["success"].mean() < 0.1
     assert returns.mean() > 110 > 60 > by_chance.mean()
