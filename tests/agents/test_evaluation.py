@@ -23,7 +23,12 @@ PPO, RECURRENT_PPO = (
     {**OmegaConf.load(CONFIGS / "agent" / f"{name}.yaml").agent, **SMALL}
     for name in ("sb3_ppo", "sb3_recurrent_ppo")
 )
-BRAIN_PPO = {"_target_": "agents.ppo.BrainPPO", "n_steps": 32, "n_epochs": 1}
+BRAIN_PPO = {
+    "_target_": "agents.ppo.BrainPPO",
+    "n_steps": 32,
+    "n_epochs": 1,
+    "n_minibatches": 4,
+}
 GRU = {
     "_target_": "brains.build.build_brain",
     "senses": {"_target_": "brains.senses.Senses", "clip": 10.0},

@@ -93,5 +93,5 @@ def test_slow_parameters_are_named_by_their_part():
     brain = brain_from_config(described("spiking"), *small_body())
     scales = {name: brain.rate_scale(name) for name, _ in brain.named_parameters()}
     slow = {name for name, scale in scales.items() if scale != 1.0}
-    assert slow == {"controller.recurrent_weight", "controller.membrane_logit"}
+    assert slow == {"log_std", "controller.recurrent_weight", "controller.membrane_logit"}
     assert np.isclose(scales["controller.recurrent_weight"], 0.03)
