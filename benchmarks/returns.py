@@ -2,6 +2,8 @@
 
     python benchmarks/returns.py --jobs 2          # train and evaluate what is not finished yet
     python benchmarks/returns.py --aggregate       # collect raw CSVs, table and figure
+    python benchmarks/returns.py --aggregate --keep    # and add to what another machine measured
+    python benchmarks/returns.py --tasks Gaze TMaze --results benchmarks/results/bodies
     python benchmarks/returns.py --tabulate        # table and figure again, from the raw CSVs
 
 Every cell is `train.py` and then `evaluate.py` in processes of their own, one thread each, with a
@@ -36,6 +38,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "returns"
 TASKS = ("HalfCheetah-v5", "Hopper-v5", "Walker2d-v5")
 MILLION = 1_000_000
 CURVE_ROWS = 200
+CELL = ("env", "brain", "seed")  # what tells one from another in the raw CSVs
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
 
 
@@ -193,8 +196,14 @@ def _returns(cell: Cell) -> str:
     return ", ".join(told)
 
 
-def collect(runs: Path) -> list[str]:
-    """Write curves.csv and episodes.csv from run folders; return notes about what is amiss."""
+def collect(runs: Path, results: Path, *, keep: bool = False) -> list[str]:
+    """Write curves.csv and episodes.csv from run folders; return notes about what is amiss.
+
+    Args:
+        runs: Where the cells were trained.
+        results: Where the raw numbers are written.
+        keep: Whether rows recorded there before stay, of cells that `runs` does not hold.
+    """
     folders = sorted(file.parent for file in runs.glob("*/*/config.yaml"))
     found, notes = read_runs(folders)
     curves: list[Sequence[object]] = []
@@ -212,12 +221,28 @@ def collect(runs: Path) -> list[str]:
             ):
                 values = (episode, round(earned, 3), length)
                 episodes.append((*key, run.env_steps, run.steps_per_second, kind, *values))
-    head = ("env", "brain", "seed")
-    _write_csv(RESULTS / "curves.csv", (*head, "env_steps", "episode_return_mean"), curves)
-    measures = ("env_steps", "steps_per_second", "kind", "episode", "return", "length")
-    _write_csv(RESULTS / "episodes.csv", (*head, *measures), episodes)
-    write_whole(RESULTS / "versions.json", json.dumps(versions(), indent=2) + "\n")
+    for name, measures, rows in (
+        ("curves.csv", ("env_steps", "episode_return_mean"), curves),
+        (
+            "episodes.csv",
+            ("env_steps", "steps_per_second", "kind", "episode", "return", "length"),
+            episodes,
+        ),
+    ):
+        before = _recorded_elsewhere(results / name, rows) if keep else []
+        _write_csv(results / name, (*CELL, *measures), [*before, *rows])
+    write_whole(results / "versions.json", json.dumps(versions(), indent=2) + "\n")
     return [note.replace(f"{runs}/", "") for note in notes]
+
+
+def _recorded_elsewhere(path: Path, rows: Sequence[Sequence[object]]) -> list[list[str]]:
+    """Return the rows that a file holds of cells of which there are no new ones."""
+    if not path.exists():
+        return []
+    new = {tuple(map(str, row[: len(CELL)])) for row in rows}
+    with path.open(encoding="utf-8", newline="") as file:
+        recorded = list(csv.reader(file))[1:]
+    return [row for row in recorded if tuple(row[: len(CELL)]) not in new]
 
 
 def _paired(runs: Iterable[Run], folders: Sequence[Path]) -> Iterator[tuple[Run, Path]]:
@@ -227,12 +252,12 @@ def _paired(runs: Iterable[Run], folders: Sequence[Path]) -> Iterator[tuple[Run,
         yield run, next(folder for folder in left if folder.name == run.name)
 
 
-def read_results() -> list[Run]:
+def read_results(results: Path) -> list[Run]:
     """Return the runs that curves.csv and episodes.csv tell of."""
     curves: dict[tuple[str, str, str], list[dict[str, str]]] = {}
     episodes: dict[tuple[str, str, str], list[dict[str, str]]] = {}
     for name, rows in (("curves.csv", curves), ("episodes.csv", episodes)):
-        with (RESULTS / name).open(encoding="utf-8", newline="") as file:
+        with (results / name).open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 rows.setdefault((row["env"], row["brain"], row["seed"]), []).append(row)
     return [
@@ -268,13 +293,13 @@ def _run_of(
     )
 
 
-def report(notes: Sequence[str]) -> None:
+def report(notes: Sequence[str], results: Path) -> None:
     """Write the table and the figure from the raw CSVs, and print the table."""
-    groups, absent = group_runs(read_results())
+    groups, absent = group_runs(read_results(results))
     comparison = Comparison(groups, tabulate(groups), [*notes, *absent])
-    write_comparison(comparison, RESULTS)
+    write_comparison(comparison, results)
     print(as_text(comparison))
-    print(f"\nwritten to {RESULTS.relative_to(ROOT)}")
+    print(f"\nwritten to {results}")
 
 
 def _write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -290,6 +315,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--aggregate", action="store_true", help="collect raw CSVs, then tabulate")
     parser.add_argument("--tabulate", action="store_true", help="table and figure from raw CSVs")
+    parser.add_argument("--keep", action="store_true", help="and keep what other cells earned")
+    parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--tasks", nargs="+", default=TASKS)
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
     parser.add_argument("--seeds", type=int, default=3)
@@ -299,7 +326,9 @@ def main() -> int:
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "returns")
     arguments = parser.parse_args()
     if arguments.aggregate or arguments.tabulate:
-        report(collect(arguments.runs) if arguments.aggregate else [])
+        results = arguments.results
+        notes = collect(arguments.runs, results, keep=arguments.keep) if arguments.aggregate else []
+        report(notes, results)
         return 0
     try:
         failures = Grid(arguments.jobs, arguments.episodes).run(cells_of(arguments))

@@ -1,6 +1,7 @@
 import csv
 import importlib.util
 import json
+import shutil
 from argparse import Namespace
 from pathlib import Path
 
@@ -61,7 +62,6 @@ def grid(tmp_path, monkeypatch):
     (tmp_path / "train.py").write_text(TRAIN)
     (tmp_path / "evaluate.py").write_text(EVALUATE)
     monkeypatch.setattr(returns, "ROOT", tmp_path)
-    monkeypatch.setattr(returns, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(returns, "RunFolder", FolderOfStandIn)
 
     def run(variants, seeds=1):
@@ -102,21 +102,21 @@ def test_a_failed_cell_is_told_with_its_last_line_and_stops_no_other(grid, tmp_p
 
 def test_raw_numbers_alone_give_the_same_table_again(grid, tmp_path, capsys):
     grid(["gru", "spiking"])
-    returns.report(returns.collect(tmp_path / "runs"))
     results = tmp_path / "results"
+    returns.report(returns.collect(tmp_path / "runs", results), results)
     first = {path.name: path.read_bytes() for path in results.iterdir()}
     made = {"comparison.md", "comparison.csv", "curves.png"}
     assert set(first) == made | {"curves.csv", "episodes.csv", "versions.json"}
     for name in made:
         (results / name).unlink()
-    returns.report([])
+    returns.report([], results)
     assert (results / "comparison.csv").read_bytes() == first["comparison.csv"]
     assert "Hopper-v5" in capsys.readouterr().out
 
 
 def test_curves_are_thinned_to_two_hundred_rows_with_both_ends(grid, tmp_path):
     grid(["gru"])
-    returns.collect(tmp_path / "runs")
+    returns.collect(tmp_path / "runs", tmp_path / "results")
     rows = rows_of(tmp_path / "results" / "curves.csv")
     assert len(rows) == 200
     assert (rows[0]["env_steps"], rows[-1]["env_steps"]) == ("1", "300")
@@ -125,7 +125,7 @@ def test_curves_are_thinned_to_two_hundred_rows_with_both_ends(grid, tmp_path):
 
 def test_every_evaluated_episode_is_kept(grid, tmp_path):
     grid(["gru"])
-    returns.collect(tmp_path / "runs")
+    returns.collect(tmp_path / "runs", tmp_path / "results")
     rows = rows_of(tmp_path / "results" / "episodes.csv")
     assert [(row["kind"], row["return"], row["length"]) for row in rows] == [
         ("deterministic", "300", "3"),
@@ -133,6 +133,20 @@ def test_every_evaluated_episode_is_kept(grid, tmp_path):
         ("exploring", "300", "3"),
         ("exploring", "302.0", "4"),
     ]
+
+
+def test_what_another_machine_recorded_is_kept_unless_the_cell_was_measured_again(grid, tmp_path):
+    results, recorded = tmp_path / "results", {}
+    for variants in (["gru", "spiking"], ["spiking", "spiking-256"]):
+        grid(variants)
+        returns.collect(tmp_path / "runs", results, keep=True)
+        recorded.update({row["brain"]: None for row in rows_of(results / "episodes.csv")})
+        shutil.rmtree(tmp_path / "runs")
+    rows = rows_of(results / "episodes.csv")
+    assert list(recorded) == ["gru", "spiking", "spiking-256"]
+    assert {name: sum(row["brain"] == name for row in rows) for name in recorded} == {
+        name: 4 for name in recorded
+    }
 
 
 def test_the_grid_trains_with_options_that_the_configuration_knows():
