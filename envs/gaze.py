@@ -42,7 +42,7 @@ class Gaze(SensorTask):
     |                | 12, 13  | pan and tilt of the eye                            | rad   |
     |                | 14, 15  | their speeds                                       | rad/s |
     | touch          | 0       | normal force on the hand                           | N     |
-    | vision         | 0-511   | pixels of fovea and periphery, [8, 16, 4]: red,    | 1     |
+    | vision         | 0-391   | pixels of fovea and periphery, [7, 14, 4]: red,    | 1     |
     |                |         | green, blue, nearness; see `envs.retina.Retina`    |       |
 
     Every step pays reach x gaze x touch x no_decoy, from 0 to 1: the hand near the target, the eye
@@ -69,7 +69,7 @@ class Gaze(SensorTask):
         self,
         *,
         vision: bool = True,
-        resolution: int = 8,
+        resolution: int = 7,
         reach_margin: float = 0.2,
         gaze_margin: float = 0.8,
     ) -> None:

@@ -81,7 +81,8 @@ def test_nearness_is_the_distance_along_the_ray():
     mujoco.mj_setState(model, data, engine.batch.state[0], mujoco.mjtState.mjSTATE_INTEGRATION)
     mujoco.mj_forward(model, data)
     camera = data.camera("periphery")
-    slope = np.tan(np.radians(model.camera("periphery").fovy[0] / 2)) * (2 * 5 + 1 - 8) / 8
+    size = periphery.shape[1]
+    slope = np.tan(np.radians(model.camera("periphery").fovy[0] / 2)) * ((2 * 5 + 1) / size - 1)
     ray = camera.xmat.reshape(3, 3) @ np.array([slope, -slope, -1.0])  # fifth row, fifth column
     groups = np.array([1, 0, 1, 1, 1, 1], np.uint8)
     geom = np.zeros(1, np.int32)
