@@ -58,7 +58,7 @@ VARIANTS = {
     "mlp": Variant(("brain=mlp",)),
     "gru": Variant(("brain=gru",)),
     "spiking": Variant(("brain=spiking",)),
-    "spiking-no-reflex": Variant(("brain=spiking", "brain/reflex=none")),
+    "spiking-reflex": Variant(("brain=spiking", "brain/reflex=linear")),
     "spiking-256": Variant(("brain=spiking", "brain.controller.hidden_size=256")),
     "sb3_ppo": Variant(("agent=sb3_ppo",)),
     # At about 400 steps per second a million would take longer than all the others together.
