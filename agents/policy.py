@@ -36,6 +36,7 @@ class BrainPolicy(BasePolicy):
         action_space: What the body can do.
         lr_schedule: SB3's schedule; only its first value is used, the learner sets the rate.
         brain: The brain, its description, or a factory.
+        self_taught_rate: Learning rate of parts that have a loss of their own.
         use_sde: Must be False; brains explore with their own `log_std`.
     """
 
@@ -46,6 +47,7 @@ class BrainPolicy(BasePolicy):
         lr_schedule: Callable[[float], float],
         *,
         brain: BrainSource,
+        self_taught_rate: float = 1e-3,
         use_sde: bool = False,
     ) -> None:
         super().__init__(observation_space, action_space)
@@ -55,13 +57,20 @@ class BrainPolicy(BasePolicy):
         self.optimizer = torch.optim.Adam(
             self._parameter_groups(), lr=lr_schedule(1), eps=1e-5, fused=True
         )
+        own = self.brain.self_taught_parameters()
+        self.self_taught_optimizer = (
+            torch.optim.Adam(own, lr=self_taught_rate, eps=1e-5, fused=True) if own else None
+        )
         # Its own generator, so that looking at an agent never changes its training.
         self.generator = torch.Generator().manual_seed(torch.initial_seed())
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         """Group parameters by their learning rate relative to the rest, as `scale`."""
         groups: dict[float, list[torch.nn.Parameter]] = {}
+        own = set() if self.brain.world_model.replayed else {*self.brain.self_taught_parameters()}
         for name, parameter in self.brain.named_parameters():
+            if parameter in own:
+                continue
             groups.setdefault(self.brain.rate_scale(name), []).append(parameter)
         return [{"params": members, "scale": scale} for scale, members in groups.items()]
 
@@ -108,13 +117,13 @@ class BrainPolicy(BasePolicy):
         if self.training:
             self.set_training_mode(False)
         tensors, vectorised = self.obs_to_tensor(observation)
-        senses = self.brain.senses(tensors)
-        initial = self.brain.initial_state(len(senses))
+        whole: Any = next(iter(tensors.values())) if isinstance(tensors, dict) else tensors
+        initial = self.brain.initial_state(len(whole))
         if state is None:
             state = initial
         elif episode_start is not None:
             starts = torch.as_tensor(np.asarray(episode_start, bool), device=self.device)
             state = reset_where(starts.reshape(-1), initial, state)
-        output, state = self.brain.step(senses, state)
+        output, state = self.brain(tensors, state)
         actions = self.distribution.to_body(self._choose(output, deterministic))
         return (actions if vectorised else actions[0]), state

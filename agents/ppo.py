@@ -27,7 +27,7 @@ from agents.training_state import (
     read_agent_state,
     read_learned_state,
 )
-from brains import Brain, reset_where, tree_map
+from brains import Brain, LearnerGains, reset_where, tree_map
 
 DEFAULT_RATE = KLAdaptiveRate(
     initial=9e-4, minimum=1e-4, maximum=9e-4, kl_low=0.035, kl_high=0.08, factor=1.5, anneal=True
@@ -56,6 +56,8 @@ class BrainPPO(OnPolicyAlgorithm):
         value_coefficient: Weight of the value loss.
         entropy_coefficient: Weight of the entropy bonus.
         max_grad_norm: Gradients are scaled down to at most this norm.
+        self_taught_rate: Learning rate of parts that have a loss of their own (world model).
+        self_taught_epochs: Passes over a rollout for them.
         verbose: SB3's; 1 prints its tables.
         stats_window_size: Episodes over which returns are averaged.
 
@@ -83,6 +85,8 @@ class BrainPPO(OnPolicyAlgorithm):
         value_coefficient: float = 0.5,
         entropy_coefficient: float = 0.0,
         max_grad_norm: float = 0.5,
+        self_taught_rate: float = 1e-3,
+        self_taught_epochs: int = 1,
         verbose: int = 0,
         stats_window_size: int = 100,
         _setup: bool = True,
@@ -91,6 +95,7 @@ class BrainPPO(OnPolicyAlgorithm):
         self.segment_length = segment_length
         self.n_epochs, self.n_minibatches = n_epochs, n_minibatches
         self.clip_range = clip_range
+        self.self_taught_rate, self.self_taught_epochs = self_taught_rate, self_taught_epochs
         self.brain_source = brain
         self.wall_seconds = 0.0
         self.updates = 0
@@ -107,7 +112,7 @@ class BrainPPO(OnPolicyAlgorithm):
             max_grad_norm=max_grad_norm,
             use_sde=False,
             sde_sample_freq=-1,
-            policy_kwargs={"brain": brain},
+            policy_kwargs={"brain": brain, "self_taught_rate": self_taught_rate},
             verbose=verbose,
             seed=seed,
             device=device,
@@ -133,7 +138,6 @@ class BrainPPO(OnPolicyAlgorithm):
             self.n_steps,
             self.n_envs,
             self.segment_length,
-            senses_size=self.brain.senses.output_size,
             action_size=self._stored_action_size(),
             device=self.device,
         )
@@ -175,13 +179,13 @@ class BrainPPO(OnPolicyAlgorithm):
     def _live_one_step(self, env: VecEnv, callback: BaseCallback) -> bool:
         observation = obs_as_tensor(self._last_obs, self.device)  # type: ignore[arg-type]
         self.brain.senses.update(observation)
-        senses = self.brain.senses(observation)
         starts = torch.as_tensor(self._last_episode_starts, device=self.device)
         before = self._restarted(self.brain_state)
-        output, self.brain_state = self.brain.step(senses, before)
+        percept, sensed = self.brain.perceive(observation, before)
+        output, self.brain_state = self.brain.act(percept, sensed)
         action = self.policy.distribution.sample(output, self.generator)
         log_prob = self.policy.distribution.log_prob(output, action)
-        self.rollout.add(before, senses, starts, output, action, log_prob)
+        self.rollout.add(before, percept, starts, output, action, log_prob)
 
         body_action = self.policy.distribution.to_body(action)
         new_obs, rewards, dones, infos = env.step(body_action)
@@ -191,6 +195,7 @@ class BrainPPO(OnPolicyAlgorithm):
             return False
         self._update_info_buffer(infos, dones)
         scaled = self.reward_scaler(rewards, dones)
+        self.brain.reward_deviation.fill_(self.reward_scaler.deviation)
         scaled = scaled + self.gamma * self._value_beyond_time_limit(infos, dones)
         self.rollout.add_reward(torch.as_tensor(scaled, device=self.device))
         self._last_obs = new_obs  # type: ignore[assignment]
@@ -208,8 +213,7 @@ class BrainPPO(OnPolicyAlgorithm):
         return reset_where(starts, self.brain.initial_state(self.n_envs), state)
 
     def _value_of(self, observation: Any, state: Any) -> Tensor:
-        senses = self.brain.senses(obs_as_tensor(observation, self.device))
-        return self.brain.step(senses, state)[0].value
+        return self.brain(obs_as_tensor(observation, self.device), state)[0].value
 
     def _value_beyond_time_limit(
         self, infos: list[dict[str, Any]], dones: np.ndarray
@@ -234,25 +238,28 @@ class BrainPPO(OnPolicyAlgorithm):
     def train(self) -> None:
         """Update the brain on the rollout."""
         self.policy.set_training_mode(True)
+        gains = self.brain.learner_gains(self.rollout.percepts)
         # The last rollout may reach beyond the budget, and no rate is negative.
-        rate = self.rate.rate(max(self._current_progress_remaining, 0.0))
+        rate = self.rate.rate(max(self._current_progress_remaining, 0.0)) * gains.rate
         self.policy.set_learning_rate(rate)
         history: dict[str, list[float]] = defaultdict(list)
         kl: list[float] = []
         for _ in range(self.n_epochs):
             kl = []
             for minibatch in self.rollout.minibatches(self.n_minibatches, self.generator):
-                for name, value in self._gradient_step(minibatch).items():
+                for name, value in self._gradient_step(minibatch, gains).items():
                     history[name].append(value)
                 kl.append(history["kl"][-1])
+        self._teach_parts(history)
+        self.brain.homeostasis(self.rollout.percepts)
         final_kl = float(np.mean(kl))
         self.rate.observe(final_kl)
         self.updates += 1
         self._n_updates += self.n_epochs
         self._record({**{k: float(np.mean(v)) for k, v in history.items()}, "kl": final_kl}, rate)
 
-    def _gradient_step(self, batch: Minibatch) -> dict[str, float]:
-        output, _ = self.brain.unroll(batch.senses, batch.episode_start, batch.state)
+    def _gradient_step(self, batch: Minibatch, gains: LearnerGains) -> dict[str, float]:
+        output, _ = self.brain.unroll(batch.percepts, batch.episode_start, batch.state)
         distribution = self.policy.distribution
         log_ratio = distribution.log_prob(output, batch.actions) - batch.log_probs
         advantages = batch.advantages
@@ -260,19 +267,41 @@ class BrainPPO(OnPolicyAlgorithm):
         policy_loss = clipped_surrogate(log_ratio, advantages, self.clip_range)
         value_loss = torch.nn.functional.mse_loss(output.value, batch.returns)
         entropy = distribution.entropy(output).mean()
-        loss = policy_loss + self.vf_coef * value_loss - self.ent_coef * entropy
-        self.policy.optimizer.zero_grad()
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.brain.parameters(), self.max_grad_norm)
+        loss = policy_loss + self.vf_coef * gains.value * value_loss
+        loss = loss - self.ent_coef * gains.entropy * entropy
         measured = {"policy_loss": policy_loss, "value_loss": value_loss, "entropy": entropy}
-        measured["gradient_norm"] = norm
-        self._require_finite(measured)
-        self.policy.optimizer.step()
+        measured["gradient_norm"] = self._descend(self.policy.optimizer, loss, measured)
         with torch.no_grad():
             measured["kl"] = approximate_kl(log_ratio)
             clipped = (log_ratio.exp() - 1.0).abs() > self.clip_range
             measured["clip_fraction"] = clipped.float().mean()
         return {name: float(value.detach()) for name, value in measured.items()}
+
+    def _teach_parts(self, history: dict[str, list[float]]) -> None:
+        """Let the parts that have a loss of their own learn from the rollout."""
+        optimizer = self.policy.self_taught_optimizer
+        if optimizer is None:
+            return
+        for _ in range(self.self_taught_epochs):
+            for batch in self.rollout.minibatches(self.n_minibatches, self.generator):
+                losses = self.brain.own_losses(batch.percepts, batch.episode_start, batch.state)
+                losses["own_gradient_norm"] = self._descend(
+                    optimizer, torch.stack(list(losses.values())).sum(), losses
+                )
+                for name, value in losses.items():
+                    history[name].append(float(value.detach()))
+
+    def _descend(
+        self, optimizer: torch.optim.Optimizer, loss: Tensor, measured: dict[str, Tensor]
+    ) -> Tensor:
+        """Take one step down a loss and return the gradient's norm before it was limited."""
+        optimizer.zero_grad()
+        loss.backward()
+        parameters = [one for group in optimizer.param_groups for one in group["params"]]
+        norm = torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
+        self._require_finite({**measured, "gradient_norm": norm})
+        optimizer.step()
+        return norm
 
     def _require_finite(self, measured: dict[str, Tensor]) -> None:
         for name, value in measured.items():

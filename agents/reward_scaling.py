@@ -39,7 +39,12 @@ class RewardScaler:
         self.running = self.running * self.gamma + rewards
         self._update(self.running)
         self.running[ended] = 0.0
-        return np.clip(rewards / np.sqrt(self.variance + 1e-8), -self.clip, self.clip)
+        return np.clip(rewards / self.deviation, -self.clip, self.clip)
+
+    @property
+    def deviation(self) -> float:
+        """The unit of scaled rewards, in rewards."""
+        return float(np.sqrt(self.variance + 1e-8))
 
     def _update(self, batch: NDArray[np.floating[Any]]) -> None:
         mean, variance, size = float(batch.mean()), float(batch.var()), len(batch)

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from agents.losses import generalised_advantages
-from brains import BrainOutput, tree_map
+from brains import BrainOutput, Percept, tree_leaves, tree_map
 
 
 class Minibatch(NamedTuple):
     """Segments of L steps for R rows; `state` is the brain's memory where they begin."""
 
-    senses: Tensor
+    percepts: Percept
     actions: Tensor
     log_probs: Tensor
     advantages: Tensor
@@ -34,7 +34,6 @@ class Rollout:
         n_steps: Steps per update, T.
         num_envs: Rows, B.
         segment_length: Steps over which gradients flow, L; divides T.
-        senses_size: Numbers of the normalised senses.
         action_size: Numbers of an action as the learner stores it.
         device: Where tensors live.
 
@@ -48,7 +47,6 @@ class Rollout:
         num_envs: int,
         segment_length: int,
         *,
-        senses_size: int,
         action_size: int,
         device: torch.device,
     ) -> None:
@@ -61,13 +59,20 @@ class Rollout:
         def empty(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
             return torch.zeros((n_steps, num_envs, *shape), dtype=dtype, device=device)
 
-        self.senses = empty(senses_size)
+        self._percepts: Percept | None = None  # its sizes are those of the first one
         self.actions = empty(action_size)
         self.log_probs, self.values, self.rewards = empty(), empty(), empty()
         self.episode_start = empty(dtype=torch.bool)
         self.advantages, self.returns = empty(), empty()
         self.states: list[Any] = []
         self.filled = 0
+
+    @property
+    def percepts(self) -> Percept:
+        """What arrived in each step, [T, B, ...]."""
+        if self._percepts is None:
+            raise ValueError("nothing was lived through yet")
+        return self._percepts
 
     def clear(self) -> None:
         """Begin a new rollout."""
@@ -77,7 +82,7 @@ class Rollout:
     def add(
         self,
         state: Any,
-        senses: Tensor,
+        percept: Percept,
         episode_start: Tensor,
         output: BrainOutput,
         action: Tensor,
@@ -87,7 +92,11 @@ class Rollout:
         step = self.filled
         if step % self.segment_length == 0:
             self.states.append(state)
-        self.senses[step] = senses
+        if self._percepts is None:
+            steps = self.n_steps
+            self._percepts = tree_map(lambda leaf: leaf.new_zeros((steps, *leaf.shape)), percept)
+        for stored, leaf in zip(tree_leaves(self._percepts), tree_leaves(percept), strict=True):
+            stored[step] = leaf
         self.episode_start[step] = episode_start
         self.values[step] = output.value
         self.actions[step] = action
@@ -120,15 +129,15 @@ class Rollout:
             ValueError: If there are fewer segments than parts.
         """
         segments = self._segments()
-        number = segments.senses.shape[1]
+        number = segments.actions.shape[1]
         if number < count:
             raise ValueError(
                 f"{count} minibatches need as many segments, but num_envs * n_steps / "
                 f"segment_length is {number}: raise num_envs or n_steps, or lower n_minibatches"
             )
-        order = torch.randperm(number, generator=generator).to(self.senses.device)
+        order = torch.randperm(number, generator=generator).to(self.actions.device)
         for rows in order.tensor_split(count):
-            steps = [values[:, rows] for values in segments[:-1]]
+            steps = tree_map(lambda values, rows=rows: values[:, rows], segments[:-1])
             state = tree_map(lambda leaf, rows=rows: leaf[rows], segments.state)
             yield Minibatch(*steps, state=state)
 
@@ -139,7 +148,7 @@ class Rollout:
             return pieces.transpose(0, 1).flatten(1, 2)
 
         return Minibatch(
-            senses=cut(self.senses),
+            percepts=tree_map(cut, self.percepts),
             actions=cut(self.actions),
             log_probs=cut(self.log_probs),
             advantages=cut(self.advantages),

@@ -69,9 +69,11 @@ def read_agent_state(model: "BrainPPO") -> dict[str, Any]:
 
 def read_learned_state(model: "BrainPPO") -> dict[str, Any]:
     """Return what is worth keeping when the environment is left behind, as a copy."""
+    own = model.policy.self_taught_optimizer
     return {
         "brain": deepcopy(model.brain.state_dict()),
         "optimizer": deepcopy(model.policy.optimizer.state_dict()),
+        "self_taught_optimizer": None if own is None else deepcopy(own.state_dict()),
         "learning_rate": model.rate.training_state(),
         "generator": model.generator.get_state(),
         "prediction_generator": model.policy.generator.get_state(),
@@ -102,6 +104,8 @@ def load_learned_state(model: "BrainPPO", tree: dict[str, Any]) -> None:
     """Put weights, optimiser, schedules, generators and counters back."""
     model.brain.load_state_dict(tree["brain"])
     model.policy.optimizer.load_state_dict(tree["optimizer"])
+    if model.policy.self_taught_optimizer is not None:
+        model.policy.self_taught_optimizer.load_state_dict(tree["self_taught_optimizer"])
     model.rate.load_training_state(tree["learning_rate"])
     model.generator.set_state(tree["generator"])
     model.policy.generator.set_state(tree["prediction_generator"])

@@ -7,9 +7,14 @@ from gymnasium import spaces
 from torch import nn
 
 from brains.brain import Brain
+from brains.controller import Controller
 from brains.factory import factory_from_config
-from brains.recurrent import RecurrentModule
+from brains.neuromodulation import Neuromodulator, NoNeuromodulator
+from brains.perception import DirectPerception, Perception
+from brains.plasticity import NoPlasticity, Plasticity
+from brains.reflex import NoReflex
 from brains.senses import Senses
+from brains.world_model import NoWorldModel, WorldModel
 
 
 def action_size_of(action_space: spaces.Space[Any]) -> int:
@@ -32,8 +37,12 @@ def build_brain(
     observation_space: spaces.Space[Any],
     action_space: spaces.Space[Any],
     *,
-    controller: Callable[..., RecurrentModule[Any]],
-    reflex: Callable[..., nn.Module],
+    controller: Callable[..., Controller[Any]],
+    world_model: Callable[..., WorldModel] = NoWorldModel,
+    perception: Callable[..., Perception] = DirectPerception,
+    plasticity: Callable[..., Plasticity] = NoPlasticity,
+    neuromodulator: Callable[..., Neuromodulator] = NoNeuromodulator,
+    reflex: Callable[..., nn.Module] = NoReflex,
     critic: Callable[..., nn.Module],
     senses: Callable[..., Senses],
     action_gain: float,
@@ -45,7 +54,11 @@ def build_brain(
     Args:
         observation_space: What the body senses.
         action_space: What the body can do.
-        controller: Completed with `input_size`; has an `output_size`.
+        controller: Completed with `input_size`, the code's.
+        world_model: Completed with the senses' `layout`.
+        perception: Completed with `layout`, the predicted `columns` and `context_size`.
+        plasticity: Completed with `code_size`, `memory_size`, `drive_size` and `action_size`.
+        neuromodulator: Completed with `gate_size` and `action_size`.
         reflex: Completed with `input_size` and `action_size`.
         critic: Completed with `senses_size` and `memory_size`.
         senses: Completed with the observation space.
@@ -58,12 +71,26 @@ def build_brain(
     """
     action_size = action_size_of(action_space)
     sensed = senses(observation_space=observation_space)
-    control = controller(input_size=sensed.output_size)
+    layout = sensed.layout
+    model = world_model(layout=layout)
+    encoder = perception(layout=layout, columns=model.columns, context_size=model.context_size)
+    control = controller(input_size=encoder.output_size)
+    fast = plasticity(
+        code_size=encoder.output_size,
+        memory_size=control.output_size,
+        drive_size=control.drive_size,
+        action_size=action_size,
+    )
+    value_of = critic(senses_size=layout.size + model.context_size, memory_size=control.output_size)
     return Brain(
         senses=sensed,
+        world_model=model,
+        perception=encoder,
         controller=control,
-        reflex=reflex(input_size=sensed.output_size, action_size=action_size),
-        critic=critic(senses_size=sensed.output_size, memory_size=control.output_size),
+        plasticity=fast,
+        neuromodulator=neuromodulator(gate_size=fast.gate_size, action_size=action_size),
+        reflex=reflex(input_size=layout.size, action_size=action_size),
+        critic=value_of,
         action_size=action_size,
         action_gain=action_gain,
         initial_log_std=initial_log_std,

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from brains.recurrent import NoState, RecurrentModule
+from brains.controller import Controller
+from brains.recurrent import NoState
 
 
 def tanh_layers(input_size: int, hidden_sizes: Sequence[int]) -> nn.Sequential:
@@ -22,7 +23,7 @@ def tanh_layers(input_size: int, hidden_sizes: Sequence[int]) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-class MLPController(RecurrentModule[NoState]):
+class MLPController(Controller[NoState]):
     """Multi-layer perceptron with tanh units.
 
     Args:
@@ -38,20 +39,26 @@ class MLPController(RecurrentModule[NoState]):
         if not hidden_sizes:
             raise ValueError("hidden_sizes must name at least one layer, got none")
         self.layers = tanh_layers(input_size, hidden_sizes)
-        self.output_size = hidden_sizes[-1]
+        self.drive_size, self.output_size = hidden_sizes[0], hidden_sizes[-1]
 
     def initial_state(self, batch_size: int) -> NoState:
         """Return no memory."""
         del batch_size
         return NoState()
 
-    def forward(self, inputs: Tensor, state: NoState) -> tuple[Tensor, NoState]:
-        """Return the last layer, [B, N]."""
-        return self.layers(inputs), state
+    def drive(self, code: Tensor) -> Tensor:
+        """Return what drives the first layer, [..., D]."""
+        return self.layers[0](code)
 
-    def unroll(
-        self, inputs: Tensor, episode_start: Tensor, state: NoState
+    def respond(
+        self, drive: Tensor, state: NoState, gain: Tensor | None = None
+    ) -> tuple[Tensor, NoState]:
+        """Return the last layer, [B, N]."""
+        return self.layers[1:](drive if gain is None else drive * gain), state
+
+    def respond_all(
+        self, drive: Tensor, episode_start: Tensor, state: NoState, gain: Tensor | None = None
     ) -> tuple[Tensor, NoState]:
         """Return the last layer for every step at once, [T, B, N]."""
         del episode_start
-        return self.layers(inputs), state
+        return self.respond(drive, state, gain)

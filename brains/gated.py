@@ -2,9 +2,10 @@
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
-from brains.recurrent import RecurrentModule
+from brains.controller import Controller
 
 
 class GRUState(NamedTuple):
@@ -20,18 +21,27 @@ class LSTMState(NamedTuple):
     cell: Tensor
 
 
-def _initialise(cell: nn.RNNCellBase, hidden_size: int) -> None:
-    """Make every gate's recurrent matrix orthogonal, so that memory neither fades nor explodes."""
-    for block in cell.weight_hh.split(hidden_size):
+def _gates(input_size: int, hidden_size: int, count: int) -> tuple[nn.Linear, nn.Linear]:
+    """Return the maps from input and memory to gates.
+
+    Every gate's recurrent matrix is orthogonal, so that memory neither fades nor explodes.
+    """
+    inward = nn.Linear(input_size, count * hidden_size)
+    recurrent = nn.Linear(hidden_size, count * hidden_size)
+    for block in recurrent.weight.split(hidden_size):
         nn.init.orthogonal_(block)
-    for block in cell.weight_ih.split(hidden_size):
+    for block in inward.weight.split(hidden_size):
         nn.init.xavier_uniform_(block)
-    nn.init.zeros_(cell.bias_ih)
-    nn.init.zeros_(cell.bias_hh)
+    nn.init.zeros_(inward.bias)
+    nn.init.zeros_(recurrent.bias)
+    return inward, recurrent
 
 
-class GRUController(RecurrentModule[GRUState]):
+class GRUController(Controller[GRUState]):
     """Gated recurrent unit; its hidden state is its output.
+
+        r = s(W_r x + U_r h)     z = s(W_z x + U_z h)     n = tanh(W_n x + r U_n h)
+        h <- (1 - z) n + z h
 
     Args:
         input_size: Numbers that arrive in each control step.
@@ -43,21 +53,35 @@ class GRUController(RecurrentModule[GRUState]):
     def __init__(self, *, input_size: int, hidden_size: int) -> None:
         super().__init__()
         self.output_size = hidden_size
-        self.cell = nn.GRUCell(input_size, hidden_size)
-        _initialise(self.cell, hidden_size)
+        self.drive_size = 3 * hidden_size
+        self.input, self.recurrent = _gates(input_size, hidden_size, 3)
 
     def initial_state(self, batch_size: int) -> GRUState:
         """Return an empty memory, [B, N]."""
-        return GRUState(self.cell.weight_hh.new_zeros((batch_size, self.output_size)))
+        return GRUState(self.recurrent.weight.new_zeros((batch_size, self.output_size)))
 
-    def forward(self, inputs: Tensor, state: GRUState) -> tuple[Tensor, GRUState]:
-        """Advance one step; the output is the hidden state, [B, N]."""
-        hidden = self.cell(inputs, state.hidden)
+    def drive(self, code: Tensor) -> Tensor:
+        """Return what drives the gates, [..., 3 N]."""
+        return self.input(code)
+
+    def respond(
+        self, drive: Tensor, state: GRUState, gain: Tensor | None = None
+    ) -> tuple[Tensor, GRUState]:
+        """Advance one step; the features are the hidden state, [B, N]."""
+        inward = drive if gain is None else drive * gain
+        reset_in, update_in, new_in = inward.chunk(3, -1)
+        reset_back, update_back, new_back = self.recurrent(state.hidden).chunk(3, -1)
+        reset = torch.sigmoid(reset_in + reset_back)
+        update = torch.sigmoid(update_in + update_back)
+        new = torch.tanh(torch.addcmul(new_in, reset, new_back))
+        hidden = torch.lerp(new, state.hidden, update)
         return hidden, GRUState(hidden)
 
 
-class LSTMController(RecurrentModule[LSTMState]):
+class LSTMController(Controller[LSTMState]):
     """Long short-term memory with an open forget gate at the start.
+
+        i, f, o = s(W x + U h)     g = tanh(W_g x + U_g h)     c <- f c + i g     h = o tanh(c)
 
     Args:
         input_size: Numbers that arrive in each control step.
@@ -70,16 +94,27 @@ class LSTMController(RecurrentModule[LSTMState]):
     def __init__(self, *, input_size: int, hidden_size: int) -> None:
         super().__init__()
         self.output_size = hidden_size
-        self.cell = nn.LSTMCell(input_size, hidden_size)
-        _initialise(self.cell, hidden_size)
-        nn.init.ones_(self.cell.bias_ih[hidden_size : 2 * hidden_size])
+        self.drive_size = 4 * hidden_size
+        self.input, self.recurrent = _gates(input_size, hidden_size, 4)
+        nn.init.ones_(self.input.bias[hidden_size : 2 * hidden_size])
 
     def initial_state(self, batch_size: int) -> LSTMState:
         """Return an empty memory, [B, N] each."""
-        empty = self.cell.weight_hh.new_zeros((batch_size, self.output_size))
+        empty = self.recurrent.weight.new_zeros((batch_size, self.output_size))
         return LSTMState(empty, empty)
 
-    def forward(self, inputs: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
-        """Advance one step; the output is the hidden state, [B, N]."""
-        hidden, cell = self.cell(inputs, (state.hidden, state.cell))
+    def drive(self, code: Tensor) -> Tensor:
+        """Return what drives the gates, [..., 4 N]."""
+        return self.input(code)
+
+    def respond(
+        self, drive: Tensor, state: LSTMState, gain: Tensor | None = None
+    ) -> tuple[Tensor, LSTMState]:
+        """Advance one step; the features are the hidden state, [B, N]."""
+        inward = drive if gain is None else drive * gain
+        gates = inward + self.recurrent(state.hidden)
+        enter, forget, new, show = gates.chunk(4, -1)
+        kept = forget.sigmoid() * state.cell
+        cell = torch.addcmul(kept, enter.sigmoid(), new.tanh())
+        hidden = show.sigmoid() * cell.tanh()
         return hidden, LSTMState(hidden, cell)

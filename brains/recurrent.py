@@ -90,39 +90,44 @@ class RecurrentModule(nn.Module, Generic[State], ABC):
         """Return the memory at the start of an episode; every leaf is [B, ...]."""
 
     @abstractmethod
-    def forward(self, inputs: Tensor, state: State) -> tuple[Any, State]:
+    def forward(self, inputs: Any, state: State) -> tuple[Any, State]:
         """Advance one step.
 
         Args:
-            inputs: What arrives in this step, [B, inputs].
+            inputs: What arrives in this step, a tensor or a tuple of them, [B, ...].
             state: Memory before the step; left as it was.
 
         Returns:
             The output, and the memory after the step.
         """
 
-    def unroll(self, inputs: Tensor, episode_start: Tensor, state: State) -> tuple[Any, State]:
+    def unroll(self, inputs: Any, episode_start: Tensor, state: State) -> tuple[Any, State]:
         """Advance over a segment, restarting memory wherever an episode begins.
 
         Args:
-            inputs: [T, B, inputs].
+            inputs: The same for every step, [T, B, ...].
             episode_start: True where the input is the first of its episode, [T, B].
             state: Memory before the segment.
 
         Returns:
             The outputs, stacked to [T, B, ...], and the memory after the segment.
         """
-        initial = self.initial_state(inputs.shape[1])
+        initial = self.initial_state(episode_start.shape[1])
         outputs: list[Any] = []
         # Asked once for all steps: most of them restart nobody.
         any_start = cast(list[bool], cast(Any, episode_start.any(dim=1)).tolist())
-        for step_inputs, starts, some in zip(inputs, episode_start, any_start, strict=True):
-            before = reset_where(starts, initial, state) if some else state
-            output, state = self(step_inputs, before)
+        for step, some in enumerate(any_start):
+            before = reset_where(episode_start[step], initial, state) if some else state
+            output, state = self(tree_map(lambda leaf, at=step: leaf[at], inputs), before)
             outputs.append(output)
         return tree_map(lambda *steps: torch.stack(steps), *outputs), state
 
     def activity(self, state: State) -> dict[str, Tensor]:
         """Return scalar measures of what the part is doing, by name; none by default."""
+        del state
+        return {}
+
+    def signals(self, state: State) -> dict[str, Tensor]:
+        """Return what can be watched in each row, [B] or [B, n] each, by name; none by default."""
         del state
         return {}

@@ -11,6 +11,51 @@ from torch import Tensor, nn
 
 Observation = Tensor | Mapping[str, Tensor]
 
+EFFERENCE_COPY, REWARD, ALIVE = "efference_copy", "reward", "alive"
+"""Modalities that tell of the brain's own doing: its last action, the reward that followed, and
+which of the body's senses report (1) or are known not to (0), in their order."""
+
+
+class Layout:
+    """Where each modality lies among the senses.
+
+    Args:
+        sizes: How many numbers each modality holds, in order.
+
+    Attributes:
+        size: Numbers of all modalities together, S.
+        columns: Where each modality lies, by name.
+        body: Indices of what the body senses, without what tells of the brain's own doing, [P].
+        action: Indices of the efference copy, [A]; none where it is not sensed.
+
+    Raises:
+        ValueError: If `alive` does not tell of every sense.
+    """
+
+    def __init__(self, sizes: Mapping[str, int]) -> None:
+        self.columns: dict[str, slice] = {}
+        self.size = 0
+        for name, size in sizes.items():
+            self.columns[name] = slice(self.size, self.size + size)
+            self.size += size
+        own = (EFFERENCE_COPY, REWARD, ALIVE)
+        self.body = self._indices(*(name for name in sizes if name not in own))
+        self.action = self._indices(*(name for name in sizes if name == EFFERENCE_COPY))
+        self.status = self._indices(*(name for name in sizes if name == ALIVE))
+        if len(self.status) not in (0, len(self.body)):
+            raise ValueError(
+                f"{ALIVE!r} must tell of each of the {len(self.body)} senses, "
+                f"but holds {len(self.status)} numbers"
+            )
+
+    def _indices(self, *names: str) -> Tensor:
+        ranges = [torch.arange(self.columns[n].start, self.columns[n].stop) for n in names]
+        return torch.cat(ranges) if ranges else torch.zeros(0, dtype=torch.long)
+
+    def alive(self, senses: Tensor) -> Tensor | float:
+        """Return 1 for each of the body's senses that reports and 0 for others, [..., P] or 1.0."""
+        return senses[..., self.columns[ALIVE]] + 1.0 if len(self.status) else 1.0
+
 
 def modality_sizes(space: spaces.Space[Any]) -> dict[str, int]:
     """Return how many numbers each modality of an observation space holds, by name.
@@ -44,7 +89,8 @@ class Senses(nn.Module):
         x = clip((o - mean) / sqrt(var + epsilon), -clip, clip)
 
     Statistics change only through `update`, which the learner calls on training data, so they
-    are frozen whenever a brain is merely used. Discrete modalities become one-hot vectors.
+    are frozen whenever a brain is merely used. Discrete modalities become one-hot vectors. `alive`
+    is not normalised but shifted, to 0 where a sense reports and -1 where it does not.
 
     Args:
         observation_space: What the body senses.
@@ -64,7 +110,8 @@ class Senses(nn.Module):
         super().__init__()
         self.space = observation_space
         self.sizes = modality_sizes(observation_space)
-        self.output_size = sum(self.sizes.values())
+        self.layout = Layout(self.sizes)
+        self.output_size = self.layout.size
         self.clip = clip
         self.epsilon = epsilon
         # Double precision: sums over millions of steps must not lose the small updates.
@@ -90,8 +137,18 @@ class Senses(nn.Module):
     def forward(self, observation: Observation) -> Tensor:
         """Return the normalised senses, [B, senses], float32."""
         deviation = (self.variance + self.epsilon).sqrt()
-        normalised = (self.join(observation) - self.mean) / deviation
-        return normalised.clamp(-self.clip, self.clip).float()
+        joined = self.join(observation)
+        normalised = ((joined - self.mean) / deviation).clamp(-self.clip, self.clip)
+        if ALIVE in self.sizes:
+            status = self.layout.columns[ALIVE]
+            normalised[:, status] = joined[:, status] - 1.0
+        return normalised.float()
+
+    def reward(self, observation: Observation) -> Tensor | None:
+        """Return the reward that is sensed, in the body's units, [B]; None where it is not."""
+        if isinstance(observation, Tensor) or REWARD not in self.sizes:
+            return None
+        return observation[REWARD].reshape(-1).float()
 
     @torch.no_grad()
     def update(self, observation: Observation) -> None:

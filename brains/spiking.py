@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from brains.controller import Controller
 from brains.lif import LIFParameters, LIFState
 from brains.lif_sequence import lif_control_step, lif_sequence
-from brains.recurrent import RecurrentModule
 
 
 def spread_decays(low: float, high: float, size: int) -> nn.Parameter:
@@ -19,7 +19,7 @@ def spread_decays(low: float, high: float, size: int) -> nn.Parameter:
     return nn.Parameter(torch.logit(torch.linspace(low, high, size)))
 
 
-class SpikingController(RecurrentModule[LIFState]):
+class SpikingController(Controller[LIFState]):
     """Recurrent LIF or ALIF population with a non-spiking leaky readout.
 
     The state is carried across control steps and restarts only with an episode. Every neuron has
@@ -62,7 +62,7 @@ class SpikingController(RecurrentModule[LIFState]):
         super().__init__()
         if substeps < 1:
             raise ValueError(f"substeps must be at least 1, got {substeps}")
-        self.output_size = hidden_size
+        self.output_size = self.drive_size = hidden_size
         self.substeps = substeps
         self.surrogate_slope = surrogate_slope
         self.adaptive = adaptation_strength != 0.0
@@ -100,10 +100,16 @@ class SpikingController(RecurrentModule[LIFState]):
         rest = self.recurrent_weight.new_zeros((batch_size, self.output_size))
         return LIFState(rest, rest, rest, rest)
 
-    def forward(self, inputs: Tensor, state: LIFState) -> tuple[Tensor, LIFState]:
-        """Advance one control step; the output is the readout, [B, N]."""
+    def drive(self, code: Tensor) -> Tensor:
+        """Return the current from outside the population, [..., N]."""
+        return self.input(code)
+
+    def respond(
+        self, drive: Tensor, state: LIFState, gain: Tensor | None = None
+    ) -> tuple[Tensor, LIFState]:
+        """Advance one control step; the features are the readout, [B, N]."""
         state = lif_control_step(
-            self.input(inputs),
+            drive if gain is None else drive * gain,
             state,
             self.parameters_of_step(),
             slope=self.surrogate_slope,
@@ -111,12 +117,12 @@ class SpikingController(RecurrentModule[LIFState]):
         )
         return state.readout, state
 
-    def unroll(
-        self, inputs: Tensor, episode_start: Tensor, state: LIFState
+    def respond_all(
+        self, drive: Tensor, episode_start: Tensor, state: LIFState, gain: Tensor | None = None
     ) -> tuple[Tensor, LIFState]:
-        """Advance over a segment with the hand-written backward pass; outputs [T, B, N]."""
+        """Advance over a segment with the hand-written backward pass; features [T, B, N]."""
         return lif_sequence(
-            self.input(inputs),
+            drive if gain is None else drive * gain,
             episode_start,
             state,
             self.parameters_of_step(),
@@ -138,3 +144,7 @@ class SpikingController(RecurrentModule[LIFState]):
             "surrogate_support": (distance * self.surrogate_slope < 1.0).float().mean(),
             "synaptic_ops_per_action": firing_rate * self.substeps * self.output_size**2,
         }
+
+    def signals(self, state: LIFState) -> dict[str, Tensor]:
+        """Return the spikes of the last spiking step, [B, N]."""
+        return {"spikes": state.spikes}

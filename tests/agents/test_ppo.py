@@ -73,7 +73,7 @@ def test_on_a_fresh_rollout_every_probability_ratio_is_one(name):
             model = self.model
             with torch.no_grad():
                 for batch in model.rollout.minibatches(2, torch.Generator()):
-                    output, _ = model.brain.unroll(batch.senses, batch.episode_start, batch.state)
+                    output, _ = model.brain.unroll(batch.percepts, batch.episode_start, batch.state)
                     again = model.policy.distribution.log_prob(output, batch.actions)
                     self.worst = max(self.worst, float((again - batch.log_probs).abs().max()))
 
@@ -153,7 +153,7 @@ def test_predict_carries_memory_and_restarts_the_rows_it_is_told_to(name):
     starts = np.array([True, False, False, False])
     again, _ = model.predict(observation, state, starts, deterministic=True)
     np.testing.assert_allclose(again[0], action[0], rtol=1e-6)
-    assert np.allclose(again[1:], action[1:]) == (not tree_leaves(state))
+    assert np.allclose(again[1:], action[1:]) == (not tree_leaves(state.controller))
 
 
 def test_a_single_observation_gives_a_single_action():

@@ -8,7 +8,7 @@ from gymnasium import spaces
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from brains import brain_from_config
+from brains import brain_from_config, reset_where, tree_map
 from brains.factory import factory_from_config
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -40,13 +40,16 @@ def test_sizes_come_from_the_body(name):
 def test_a_whole_brain_unrolls_as_it_steps(name):
     brain = brain_from_config(described(name), *small_body())
     senses, starts = torch.randn(6, 3, INPUT_SIZE), torch.rand(6, 3) < 0.3
-    state = brain.initial_state(3)
-    unrolled, _ = brain.unroll(senses, starts, state)
-    from brains import reset_where
-
-    for step in range(6):
-        state = reset_where(starts[step], brain.initial_state(3), state)
-        output, state = brain.step(senses[step], state)
+    first = state = brain.initial_state(3)
+    percepts, outputs = [], []
+    for observed, begins in zip(senses, starts, strict=True):
+        state = reset_where(begins, brain.initial_state(3), state)
+        percept, state = brain.perceive(observed, state)
+        output, state = brain.act(percept, state)
+        percepts.append(percept)
+        outputs.append(output)
+    unrolled, _ = brain.unroll(tree_map(lambda *all: torch.stack(all), *percepts), starts, first)
+    for step, output in enumerate(outputs):
         torch.testing.assert_close(output.action, unrolled.action[step])
         torch.testing.assert_close(output.value, unrolled.value[step])
 

@@ -1,0 +1,81 @@
+"""From senses and what was expected of them to the code that the controller reads."""
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from brains.percept import Percept
+from brains.senses import Layout
+
+
+class Perception(nn.Module):
+    """Encodes a percept; called as `code = perception(percept, attention)`. Has no memory.
+
+    What the world model predicts is compared with what arrives (`belief` and `error`):
+
+        e = m (x - x_hat) / sigma_hat              b = x_hat + k m (x - x_hat)
+
+    with `m` = 0 for a sensor that is known not to report, and `k` the attention; k = 1 believes the
+    senses wherever they report. Without a world model the belief is the senses, without error.
+
+    Args:
+        layout: Where each modality lies among the senses.
+        columns: Which of the senses are predicted, [P].
+        context_size: Numbers of the world model's context.
+
+    Attributes:
+        output_size: Numbers of the code.
+
+    Source: predictive coding, Rao and Ballard 1999, doi:10.1038/4580; attention as gain on
+        prediction errors, Feldman and Friston 2010, doi:10.3389/fnhum.2010.00215.
+    """
+
+    output_size: int
+    columns: Tensor
+
+    def __init__(self, *, layout: Layout, columns: Tensor, context_size: int) -> None:
+        super().__init__()
+        self.layout = layout
+        self.context_size = context_size
+        self.predicted_size = len(columns)
+        self.register_buffer("columns", columns, persistent=False)
+
+    def belief_and_error(self, percept: Percept, attention: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return what is believed of the senses, [..., S], and the prediction's error, [..., P].
+
+        Args:
+            percept: What arrived.
+            attention: Gain on the error, [..., 1]; None for 1.
+        """
+        prediction = percept.prediction
+        if self.predicted_size == 0:
+            return percept.senses, prediction.mean
+        error = percept.senses[..., self.columns] - prediction.mean
+        error = error * self.layout.alive(percept.senses)
+        kept = error if attention is None else error * attention
+        belief = percept.senses.index_copy(-1, self.columns, prediction.mean + kept)
+        return belief, error / prediction.deviation
+
+    @abstractmethod
+    def forward(self, percept: Percept, attention: Tensor | None) -> Tensor:
+        """Return the code, [..., output]."""
+
+    def homeostasis(self, percepts: Percept) -> None:
+        """Adapt slowly to what a rollout brought, [T, B, ...]; called between updates only."""
+        del percepts
+
+
+class DirectPerception(Perception):
+    """Passes everything on as it is: belief, error and context side by side."""
+
+    def __init__(self, *, layout: Layout, columns: Tensor, context_size: int) -> None:
+        super().__init__(layout=layout, columns=columns, context_size=context_size)
+        self.output_size = layout.size + self.predicted_size + context_size
+
+    def forward(self, percept: Percept, attention: Tensor | None) -> Tensor:
+        """Return belief, error and context, [..., S + P + H]."""
+        belief, error = self.belief_and_error(percept, attention)
+        if self.predicted_size + self.context_size == 0:
+            return belief
+        return torch.cat([belief, error, percept.prediction.context], dim=-1)

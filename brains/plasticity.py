@@ -1,0 +1,85 @@
+"""The contract of synapses that learn while the brain acts, and their absence."""
+
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from brains.recurrent import NoState, RecurrentModule
+
+
+class PlasticInput(NamedTuple):
+    """What fast weights see of a step.
+
+    Attributes:
+        code: What perception says, [..., P].
+        memory: The controller's output of the step before, as data, [..., F].
+        gate: Signed factor on what is learned, [..., gate]; None for 1.
+    """
+
+    code: Tensor
+    memory: Tensor
+    gate: Tensor | None
+
+
+class PlasticOutput(NamedTuple):
+    """What fast weights add.
+
+    Attributes:
+        current: To the controller's drive, [..., D]; None for nothing.
+        action: To the action, [..., A]; None for nothing.
+    """
+
+    current: Tensor | None
+    action: Tensor | None
+
+
+class Plasticity(RecurrentModule[Any]):
+    """Fast weights, one set per row; called as `output, state = plasticity(inputs, state)`.
+
+    Built with the sizes of the code, of the controller's output (`memory_size`) and drive
+    (`drive_size`), and of the action (`action_size`).
+
+    Attributes:
+        memory_size: Numbers of the controller's output that it learns from; 0 for none.
+        gate_size: Numbers of the gate that it takes; 0 for none.
+    """
+
+    memory_size: int
+    gate_size: int
+
+
+class NoPlasticity(Plasticity):
+    """Learns nothing while it acts.
+
+    Args:
+        code_size: Unused, like all sizes; the same signature as a part that is there.
+        memory_size: Unused.
+        drive_size: Unused.
+        action_size: Unused.
+    """
+
+    memory_size = 0
+    gate_size = 0
+
+    def __init__(
+        self, *, code_size: int, memory_size: int, drive_size: int, action_size: int
+    ) -> None:
+        super().__init__()
+        del code_size, memory_size, drive_size, action_size
+
+    def initial_state(self, batch_size: int) -> NoState:
+        """Return no memory."""
+        del batch_size
+        return NoState()
+
+    def forward(self, inputs: PlasticInput, state: NoState) -> tuple[PlasticOutput, NoState]:
+        """Add nothing."""
+        del inputs
+        return PlasticOutput(None, None), state
+
+    def unroll(
+        self, inputs: PlasticInput, episode_start: Tensor, state: NoState
+    ) -> tuple[PlasticOutput, NoState]:
+        """Add nothing to any step."""
+        del inputs, episode_start
+        return PlasticOutput(None, None), state
