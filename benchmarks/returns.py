@@ -65,6 +65,10 @@ VARIANTS = {
     "sb3_recurrent_ppo": Variant(("agent=sb3_recurrent_ppo",), steps=50_000),
 }
 
+MEMORY = {"TMaze": ("agent.segment_length=64",), "Reversal": ("agent.segment_length=32",)}
+"""Tasks whose reward depends on what was sensed longer ago than a usual segment, and how long those
+that see it are; the same for every brain."""
+
 
 class Cell(NamedTuple):
     """One training of the grid: a task, a variant's name, a seed, a budget and a folder."""
@@ -99,7 +103,8 @@ class Cell(NamedTuple):
         if run.has_started:
             return [f"resume={self.folder}", f"total_steps={self.steps}"]
         return [
-            f"env={self.task}", *VARIANTS[self.variant].options, f"seed={self.seed}",
+            f"env={self.task}", *VARIANTS[self.variant].options, *MEMORY.get(self.task, ()),
+            f"seed={self.seed}",
             f"total_steps={self.steps}", f"run_dir={self.folder}",
             "num_threads=1", "film=false", "tracker=none",
         ]  # fmt: skip
