@@ -1,0 +1,80 @@
+"""Where neuromodulators act: bounded functions of their levels, one per sink."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+GATE_AT_REST = 0.5  # share of its bound at which the gate stands when all levels are 0
+
+
+class Sink(nn.Module):
+    """Sets one thing from the levels, within bounds; at rest it leaves the brain as it is.
+
+        s = C levels + W hidden          C: couplings, configured and then learned; W: starts at 0
+
+    | sink | value | at rest | within |
+    |---|---|---|---|
+    | plasticity | b tanh(s + atanh(1 / 2)) | b / 2 | [-b, b] |
+    | gain, attention | exp(b tanh(s)) | 1 | [exp(-b), exp(b)] |
+    | exploration | b tanh(s) | 0 | [-b, b] |
+
+    Args:
+        name: Which sink.
+        size: Numbers that it sets.
+        modulators: Names of the levels.
+        hidden_size: Units of the network that learns how levels combine.
+        bound: b; the gate of plasticity is 1 at rest with a bound of 2.
+        **couplings: Initial couplings by modulator; 0 for those that are not named.
+
+    Raises:
+        ValueError: If the sink or a coupling is unknown.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        modulators: Sequence[str],
+        hidden_size: int,
+        *,
+        bound: float,
+        **couplings: float,
+    ) -> None:
+        super().__init__()
+        if name not in SHAPES:
+            raise ValueError(f"no sink is called {name!r}; there are {sorted(SHAPES)}")
+        unknown = sorted(set(couplings) - set(modulators))
+        if unknown:
+            raise ValueError(f"{name} couples to {unknown[0]!r}, but there are {list(modulators)}")
+        self.shape, self.bound = SHAPES[name], bound
+        row = torch.tensor([float(couplings.get(modulator, 0.0)) for modulator in modulators])
+        self.couplings = nn.Parameter(row.repeat(size, 1))
+        self.combined = nn.Linear(hidden_size, size, bias=False)
+        nn.init.zeros_(self.combined.weight)
+
+    def forward(self, levels: Tensor, hidden: Tensor) -> Tensor:
+        """Return what the sink is set to, [..., size], from levels and hidden units, [..., n]."""
+        wish = nn.functional.linear(levels, self.couplings) + self.combined(hidden)
+        return self.shape(wish, self.bound)
+
+
+def _signed_gate(wish: Tensor, bound: float) -> Tensor:
+    return bound * (wish + math.atanh(GATE_AT_REST)).tanh()
+
+
+def _factor(wish: Tensor, bound: float) -> Tensor:
+    return (bound * wish.tanh()).exp()
+
+
+def _offset(wish: Tensor, bound: float) -> Tensor:
+    return bound * wish.tanh()
+
+
+SHAPES: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "plasticity": _signed_gate,
+    "gain": _factor,
+    "exploration": _offset,
+    "attention": _factor,
+}
