@@ -237,6 +237,7 @@ class Brain(RecurrentModule[BrainState]):
         """Return scalar measures of what the parts are doing, by name; averages over rows."""
         measured = {**self.controller.activity(state.controller)}
         measured |= self.plasticity.activity(state.plasticity)
+        measured |= self.world_model.activity(state.world_model)
         if self.perception.predicted_size:
             measured["prediction_error"] = state.surprise.mean().sqrt()
         for name, level in zip(self.neuromodulator.names, state.modulators.unbind(-1), strict=True):
@@ -247,6 +248,7 @@ class Brain(RecurrentModule[BrainState]):
         """Return what can be watched in each row, [B] or [B, n] each, by name."""
         shown = {**self.controller.signals(state.controller)}
         shown |= self.plasticity.signals(state.plasticity)
+        shown |= self.world_model.signals(state.world_model)
         shown |= dict(zip(self.neuromodulator.names, state.modulators.unbind(-1), strict=True))
         if self.perception.predicted_size:
             shown["surprise"] = state.surprise
