@@ -54,6 +54,7 @@ class BrainState(NamedTuple):
         memory: The controller's output of the last step, [B, F]; size 0 if nothing learns from it.
         modulators: Levels of the neuromodulators at the end of the last step, [B, C].
         surprise: Of the last step, in predicted variances, [B].
+        code: Perception's units in the last step, for whoever watches, [B, N]; often of size 0.
     """
 
     world_model: Any
@@ -63,6 +64,7 @@ class BrainState(NamedTuple):
     memory: Tensor
     modulators: Tensor
     surprise: Tensor
+    code: Tensor
 
 
 class Brain(RecurrentModule[BrainState]):
@@ -133,6 +135,7 @@ class Brain(RecurrentModule[BrainState]):
             memory=blank((batch_size, self.plasticity.memory_size)),
             modulators=blank((batch_size, len(self.neuromodulator.names))),
             surprise=blank((batch_size,)),
+            code=blank((batch_size, self.perception.code_size)),
         )
 
     def forward(self, inputs: Observation, state: BrainState) -> tuple[BrainOutput, BrainState]:
@@ -161,8 +164,9 @@ class Brain(RecurrentModule[BrainState]):
         event = Event(percept.reward, output.value.detach(), surprise)
         modulators, neuromodulator = self.neuromodulator(event, state.neuromodulator)
         memory = features[..., : self.plasticity.memory_size].detach()
+        units = code[..., : self.perception.code_size].detach()
         return output, BrainState(
-            state.world_model, plastic, control, neuromodulator, memory, modulators, surprise
+            state.world_model, plastic, control, neuromodulator, memory, modulators, surprise, units
         )
 
     def unroll(
@@ -224,9 +228,11 @@ class Brain(RecurrentModule[BrainState]):
         """Return the parameters that only `own_losses` teaches, unless a part is replayed."""
         return list(self.world_model.parameters())
 
+    @torch.no_grad()
     def homeostasis(self, percepts: Percept) -> None:
         """Adapt slowly to what a rollout brought, [T, B, ...]; called between updates only."""
-        self.perception.homeostasis(percepts)
+        attention = self.neuromodulator.modulate(percepts.modulators).attention
+        self.perception.homeostasis(percepts, attention)
         self.neuromodulator.homeostasis(percepts.modulators)
 
     def learner_gains(self, percepts: Percept) -> LearnerGains:
@@ -238,6 +244,7 @@ class Brain(RecurrentModule[BrainState]):
         measured = {**self.controller.activity(state.controller)}
         measured |= self.plasticity.activity(state.plasticity)
         measured |= self.world_model.activity(state.world_model)
+        measured |= self.perception.activity(state.code)
         if self.perception.predicted_size:
             measured["prediction_error"] = state.surprise.mean().sqrt()
         for name, level in zip(self.neuromodulator.names, state.modulators.unbind(-1), strict=True):
@@ -252,6 +259,8 @@ class Brain(RecurrentModule[BrainState]):
         shown |= dict(zip(self.neuromodulator.names, state.modulators.unbind(-1), strict=True))
         if self.perception.predicted_size:
             shown["surprise"] = state.surprise
+        if self.perception.code_size:
+            shown["code"] = state.code
         return shown
 
     def rate_scale(self, name: str) -> float:

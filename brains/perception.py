@@ -26,12 +26,14 @@ class Perception(nn.Module):
 
     Attributes:
         output_size: Numbers of the code.
+        code_size: How many of them, from the first, are units that can be watched; 0 for none.
 
     Source: predictive coding, Rao and Ballard 1999, doi:10.1038/4580; attention as gain on
         prediction errors, Feldman and Friston 2010, doi:10.3389/fnhum.2010.00215.
     """
 
     output_size: int
+    code_size: int = 0
     columns: Tensor
 
     def __init__(self, *, layout: Layout, columns: Tensor, context_size: int) -> None:
@@ -61,9 +63,14 @@ class Perception(nn.Module):
     def forward(self, percept: Percept, attention: Tensor | None) -> Tensor:
         """Return the code, [..., output]."""
 
-    def homeostasis(self, percepts: Percept) -> None:
+    def homeostasis(self, percepts: Percept, attention: Tensor | None) -> None:
         """Adapt slowly to what a rollout brought, [T, B, ...]; called between updates only."""
-        del percepts
+        del percepts, attention
+
+    def activity(self, code: Tensor) -> dict[str, Tensor]:
+        """Return scalar measures of the rows' units, [B, code_size], by name; none by default."""
+        del code
+        return {}
 
 
 class DirectPerception(Perception):

@@ -5,19 +5,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from gymnasium import spaces
 from omegaconf import OmegaConf
 
+from brains import Percept
 from brains.factory import factory_from_config
+from brains.percept import Prediction
+from brains.perception import Perception
 from brains.recurrent import RecurrentModule
+from brains.senses import Layout
 
-CONTROLLERS = Path(__file__).parents[2] / "conf" / "brain" / "controller"
+OPTIONS = Path(__file__).parents[2] / "conf" / "brain"
+CONTROLLERS, PERCEPTIONS = OPTIONS / "controller", OPTIONS / "perception"
 SPIKING_VARIANTS = {
     "spiking, adaptive": {"adaptation_strength": 0.3},
     "spiking, four substeps": {"substeps": 4},
     "spiking, current as it is": {"normalise_current": False},
 }
+PERCEPTION_VARIANTS = {
+    "sparse, without belief": {"skip": False},
+    "sparse, error only": {"error_only": True},
+    "sparse, binary": {"values": "binary"},
+    "sparse, straight through": {"gradient": "straight_through"},
+}
 INPUT_SIZE = 5
+LAYOUT = Layout({"touch": 3, "joints": 6, "efference_copy": 2})
+CONTEXT_SIZE = 4
 
 
 def controllers() -> dict[str, Callable[[], RecurrentModule[Any]]]:
@@ -37,3 +51,44 @@ def _builder(config: Any) -> Callable[[], RecurrentModule[Any]]:
 def small_body() -> tuple[spaces.Box, spaces.Box]:
     sensed = spaces.Box(-np.inf, np.inf, (INPUT_SIZE,), np.float64)
     return sensed, spaces.Box(-1.0, 1.0, (2,), np.float32)
+
+
+def perceptions() -> dict[str, Callable[[bool], Perception]]:
+    """Return what builds each perception of `conf/`, and variants, with or without predictions."""
+    configs = {file.stem: OmegaConf.load(file) for file in sorted(PERCEPTIONS.glob("*.yaml"))}
+    for name, change in PERCEPTION_VARIANTS.items():
+        configs[name] = OmegaConf.merge(configs["sparse"], change)
+    return {
+        name: perception_builder(OmegaConf.to_container(config)) for name, config in configs.items()
+    }
+
+
+def perception_builder(config: Any) -> Callable[[bool], Perception]:
+    """Return what builds a described perception, smaller, for `LAYOUT`."""
+    if "units" in config:
+        config["units"] = 24
+    if "winners" in config:
+        config["winners"] = 4
+
+    def build(predicted: bool = True) -> Perception:
+        return factory_from_config(config, trusted=("brains.",))(
+            layout=LAYOUT,
+            columns=LAYOUT.body if predicted else LAYOUT.body[:0],
+            context_size=CONTEXT_SIZE if predicted else 0,
+        )
+
+    return build
+
+
+def percepts(*shape: int, predicted: bool = True, seed: int = 0) -> Percept:
+    """Return random percepts of `LAYOUT`, leaves [*shape, ...]."""
+    drawn = torch.Generator().manual_seed(seed)
+
+    def noise(size: int) -> torch.Tensor:
+        return torch.randn(*shape, size, generator=drawn)
+
+    size = len(LAYOUT.body) if predicted else 0
+    prediction = Prediction(
+        noise(size), noise(size).abs() + 0.5, noise(CONTEXT_SIZE if predicted else 0)
+    )
+    return Percept(noise(LAYOUT.size), noise(1)[..., 0], prediction, noise(0), noise(0))

@@ -1,0 +1,112 @@
+"""Sparse perception: units compete, few win, and homeostasis gives every unit its share."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from brains.competition import k_winners
+from brains.expansion import ExpansionPerception
+from brains.percept import Percept
+from brains.senses import Layout
+
+DEAD = 0.01  # a unit that wins less than this part of its share counts as dead
+
+
+class SparsePerception(ExpansionPerception):
+    """Expansion in which exactly k units win.
+
+        u = W [b, e, h] + a             z = max(u - theta_k(u), 0)
+        d <- d + p (w - d)              a <- clip(a + r (1 - d / d*), -c, c)
+
+    with `w` the share of a rollout in which a unit won, `d* = k / N` the share that is its due, and
+    `a` its excitability. Homeostasis acts between updates only, so that code and policy stand still
+    while a rollout is lived and replayed.
+
+    Args:
+        layout: Where each modality lies among the senses.
+        columns: Which of the senses are predicted, [P].
+        context_size: Numbers of the world model's context.
+        units: Units of the expansion, N.
+        skip: Whether the belief is in the code as it is too.
+        error_only: Whether units hear nothing but error and context.
+        winners: How many units win, k.
+        values: What a winner says: `graded`, by how far it exceeds the strongest loser; `binary`,
+            1, with the gradient of the graded one.
+        gradient: Whom it reaches: `winners`, or all units (`straight_through`).
+        duty_pace: Weight of the newest rollout in the duty cycle, p.
+        boost_rate: By how much a unit that never wins becomes more excitable in a rollout, r.
+        boost_limit: Bound of excitability, c, in standard deviations of the initial potential.
+
+    Raises:
+        ValueError: If the winners are not fewer than the units, or none.
+
+    Source: boosting by duty cycle, Ahmad and Scheinkman 2019, arXiv:1903.11257; homeostasis of
+        intrinsic excitability, Turrigiano and Nelson 2004, doi:10.1038/nrn1327.
+    """
+
+    duty_cycle: Tensor
+    boost: Tensor
+
+    def __init__(
+        self,
+        *,
+        layout: Layout,
+        columns: Tensor,
+        context_size: int,
+        units: int,
+        skip: bool,
+        error_only: bool,
+        winners: int,
+        values: Literal["graded", "binary"],
+        gradient: Literal["winners", "straight_through"],
+        duty_pace: float,
+        boost_rate: float,
+        boost_limit: float,
+    ) -> None:
+        super().__init__(
+            layout=layout,
+            columns=columns,
+            context_size=context_size,
+            units=units,
+            skip=skip,
+            error_only=error_only,
+        )
+        if not 0 < winners < units:
+            raise ValueError(
+                f"winners must be at least 1 and fewer than the {units} units, got {winners}"
+            )
+        self.winners, self.values, self.gradient = winners, values, gradient
+        self.duty_pace, self.boost_rate, self.boost_limit = duty_pace, boost_rate, boost_limit
+        self.share = winners / units
+        self.register_buffer("duty_cycle", torch.full((units,), self.share))
+        self.register_buffer("boost", torch.zeros(units))
+
+    def potential(self, heard: Tensor) -> Tensor:
+        """Return what units receive, each as excitable as it is, [..., N]."""
+        bias = self.encoder.bias + self.boost
+        return torch.nn.functional.linear(heard, self.encoder.weight, bias)
+
+    def fire(self, potential: Tensor) -> Tensor:
+        """Return the winners' excess over the strongest loser, or 1, and zeros, [..., N]."""
+        code = k_winners(potential, self.winners)
+        said = (code > 0).to(code.dtype) if self.values == "binary" else code
+        carrier = potential if self.gradient == "straight_through" else code
+        if said is carrier:
+            return code
+        return said.detach() + (carrier - carrier.detach())
+
+    @torch.no_grad()
+    def homeostasis(self, percepts: Percept, attention: Tensor | None) -> None:
+        """Make units that won too rarely in a rollout more excitable, and others less."""
+        _, heard = self._heard(percepts, attention)
+        code = k_winners(self.potential(heard), self.winners)
+        won = (code > 0).float().flatten(0, -2).mean(0)
+        self.duty_cycle.lerp_(won, self.duty_pace)
+        self.boost += self.boost_rate * (1.0 - self.duty_cycle / self.share)
+        self.boost.clamp_(-self.boost_limit, self.boost_limit)
+
+    def activity(self, code: Tensor) -> dict[str, Tensor]:
+        """Return overlap and activity of the code, and the share of units that hardly ever win."""
+        dead = (self.duty_cycle < DEAD * self.share).float().mean()
+        return {**super().activity(code), "code_dead_share": dead}
