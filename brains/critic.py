@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from brains.feedforward import tanh_layers
+from brains.kernels.tanh import fast_tanh
 
 
 class Critic(nn.Module):
@@ -57,4 +58,4 @@ class Critic(nn.Module):
         hidden = self.from_senses(senses)
         if self.from_memory is not None:  # added in place of joined: joining copies the memory
             hidden = hidden + self.from_memory(memory.detach())
-        return self.head(self.layers(hidden.tanh())).squeeze(-1)
+        return self.head(self.layers(fast_tanh(hidden))).squeeze(-1)

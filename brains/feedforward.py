@@ -5,7 +5,16 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from brains.controller import Controller
+from brains.kernels.tanh import fast_tanh
 from brains.recurrent import NoState
+
+
+class Tanh(nn.Module):
+    """The hyperbolic tangent of every number."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Return tanh, of the same shape."""
+        return fast_tanh(values)
 
 
 def tanh_layers(input_size: int, hidden_sizes: Sequence[int]) -> nn.Sequential:
@@ -18,7 +27,7 @@ def tanh_layers(input_size: int, hidden_sizes: Sequence[int]) -> nn.Sequential:
         linear = nn.Linear(input_size, hidden_size)
         nn.init.orthogonal_(linear.weight, 2.0**0.5)
         nn.init.zeros_(linear.bias)
-        layers += [linear, nn.Tanh()]
+        layers += [linear, Tanh()]
         input_size = hidden_size
     return nn.Sequential(*layers)
 

@@ -49,13 +49,31 @@ class LIFParameters(NamedTuple):
     adaptation_strength: Tensor | None
 
 
+def firing_threshold(gain: Tensor | None) -> Tensor | None:
+    """Return the potential at which a row's neurons fire, v_th / g; None where that is v_th.
+
+    A gain above one makes neurons more excitable. It moves the threshold alone: a spike still takes
+    v_th from the potential, so that a change of gain neither creates nor destroys charge, and what
+    a neuron does with its input after the spike does not depend on how easily it fired.
+
+    Args:
+        gain: Positive, [..., 1].
+    """
+    return None if gain is None else THRESHOLD / gain
+
+
 def lif_step(
-    drive: Tensor, state: LIFState, parameters: LIFParameters, *, slope: float
+    drive: Tensor,
+    state: LIFState,
+    parameters: LIFParameters,
+    *,
+    slope: float,
+    gain: Tensor | None = None,
 ) -> LIFState:
     """Advance a recurrent population by one spiking step.
 
         I = norm(drive + W s)           a <- rho a + (1 - rho) s
-        v <- beta v + I - v_th s        s <- H(v - v_th - b a)
+        v <- beta v + I - v_th s        s <- H(v - v_th / g - b a)
         y <- kappa y + (1 - kappa) s
 
     Reset is by subtraction, so what exceeds the threshold is not lost; `b = 0` is the plain LIF.
@@ -65,6 +83,7 @@ def lif_step(
         state: Memory before the step; left as it was.
         parameters: Synapses, decays and norms of the population.
         slope: Sharpness of the surrogate gradient.
+        gain: Excitability of the row's neurons, positive, [B, 1]; None for 1.
 
     Returns:
         Memory after the step.
@@ -80,7 +99,8 @@ def lif_step(
         )
     potential = parameters.membrane_decay * state.potential + current - THRESHOLD * state.spikes
     adaptation = state.adaptation
-    distance = potential - THRESHOLD
+    threshold = firing_threshold(gain)
+    distance = potential - (THRESHOLD if threshold is None else threshold)
     if parameters.adaptation_decay is not None and parameters.adaptation_strength is not None:
         adaptation = torch.lerp(state.spikes, adaptation, parameters.adaptation_decay)
         distance = distance - parameters.adaptation_strength * adaptation

@@ -109,11 +109,12 @@ class SpikingController(Controller[LIFState]):
     ) -> tuple[Tensor, LIFState]:
         """Advance one control step; the features are the readout, [B, N]."""
         state = lif_control_step(
-            drive if gain is None else drive * gain,
+            drive,
             state,
             self.parameters_of_step(),
             slope=self.surrogate_slope,
             substeps=self.substeps,
+            gain=gain,
         )
         return state.readout, state
 
@@ -122,18 +123,20 @@ class SpikingController(Controller[LIFState]):
     ) -> tuple[Tensor, LIFState]:
         """Advance over a segment with the hand-written backward pass; features [T, B, N]."""
         return lif_sequence(
-            drive if gain is None else drive * gain,
+            drive,
             episode_start,
             state,
             self.parameters_of_step(),
             slope=self.surrogate_slope,
             substeps=self.substeps,
+            gain=gain,
         )
 
     def activity(self, state: LIFState) -> dict[str, Tensor]:
         """Return the share of neurons that fire, are silent and lie inside the surrogate's reach.
 
-        The readout of a neuron that has not fired for long is near zero: it counts as silent.
+        The readout of a neuron that has not fired for long is near zero: it counts as silent. The
+        surrogate's reach is taken around the threshold that is neither adapted nor modulated.
         """
         distance = (state.potential - 1.0).abs()
         firing_rate = state.spikes.mean()

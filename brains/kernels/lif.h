@@ -49,6 +49,7 @@ typedef struct {
     ForkJoin fork_join;           /* runs a body on several threads; NULL: on this one */
     const uint8_t *episode_start; /* [T, B]; NULL where no episode begins */
     const float *drive;           /* [T, B, N] */
+    const float *firing_threshold; /* [T, B]; NULL: the threshold that a spike takes, everywhere */
     const float *potential_before, *spikes_before, *adaptation_before, *readout_before; /* [B, N] */
     const float *recurrent_weight;                       /* [post N, pre N] */
     const float *norm_weight, *norm_bias;                /* [N]; NULL without norm */
@@ -66,6 +67,7 @@ typedef struct {
     const float *outputs; /* of the readout after every control step, [T, B, N]; NULL: zero */
     float *potential, *spikes, *adaptation, *readout; /* of the memory: final in, initial out */
     float *current;                                   /* before the norm, [S, B, N] */
+    float *firing_threshold;                          /* [T, B]; NULL where it is nobody's */
     float *recurrent_weight, *norm_weight, *norm_bias, *membrane_decay, *readout_decay;
     float *adaptation_decay, *adaptation_strength;
     int32_t spikes_wanted; /* whether the gradient of the initial spikes is asked for */
@@ -136,6 +138,11 @@ static inline void run(const Segment *segment, void (*work)(void *context, Size 
 }
 
 /* ---- What enters a step ---- */
+
+static inline float firing_threshold(const Segment *s, Size step, Size row) {
+    if (!s->firing_threshold) return s->threshold;
+    return s->firing_threshold[step / s->substeps * s->rows + row];
+}
 
 typedef struct {
     const float *potential, *spikes, *adaptation, *readout; /* [N] */

@@ -28,8 +28,7 @@ class _Segment(ctypes.Structure):
         *((name, ctypes.c_float) for name in ("threshold", "norm_epsilon", "slope")),
         ("threads", ctypes.c_uint),
         ("fork_join", ctypes.c_void_p),
-        ("episode_start", ctypes.c_void_p),
-        ("drive", ctypes.c_void_p),
+        *((name, ctypes.c_void_p) for name in ("episode_start", "drive", "firing_threshold")),
         *((name + "_before", ctypes.c_void_p) for name in LIFState._fields),
         *((name, ctypes.c_void_p) for name in LIFParameters._fields),
         *((name, ctypes.c_void_p) for name in LIFState._fields),
@@ -44,7 +43,7 @@ class _Gradients(ctypes.Structure):
     _fields_ = [
         ("outputs", ctypes.c_void_p),
         *((name, ctypes.c_void_p) for name in LIFState._fields),
-        ("current", ctypes.c_void_p),
+        *((name, ctypes.c_void_p) for name in ("current", "firing_threshold")),
         *((name, ctypes.c_void_p) for name in LIFParameters._fields),
         ("spikes_wanted", ctypes.c_int32),
     ]
@@ -98,7 +97,9 @@ def lif_kernel_name() -> str:
     return "torch" if _compiled() is None else "compiled"
 
 
-def compiled_kernel_runs(drive: Tensor, state: LIFState, parameters: LIFParameters) -> bool:
+def compiled_kernel_runs(
+    drive: Tensor, threshold: Tensor | None, state: LIFState, parameters: LIFParameters
+) -> bool:
     """Say whether the compiled kernel is in use and takes these tensors.
 
     It reads them by address, so whatever is not exactly as documented is left to torch.
@@ -106,11 +107,14 @@ def compiled_kernel_runs(drive: Tensor, state: LIFState, parameters: LIFParamete
     rows, neurons = drive.shape[-2:]
     vectors = [p for p in parameters[1:] if p is not None]
     tensors = [drive, *state, parameters.recurrent_weight, *vectors]
+    if threshold is not None:
+        tensors.append(threshold)
     return (
         all([t.dtype is torch.float32 and t.is_cpu for t in tensors])
         and all([leaf.shape == (rows, neurons) for leaf in state])
         and all([vector.shape == (neurons,) for vector in vectors])
         and parameters.recurrent_weight.shape == (neurons, neurons)
+        and (threshold is None or threshold.shape == (*drive.shape[:-1], 1))
         and drive.numel() > 0
         and neurons <= MOST_NEURONS
         and _compiled() is not None
@@ -152,6 +156,7 @@ def _address(tensor: Tensor | None) -> int | None:
 
 def _segment(
     drive: Tensor | None,
+    threshold: Tensor | None,
     episode_start: Tensor | None,
     state: LIFState,
     parameters: LIFParameters,
@@ -162,7 +167,7 @@ def _segment(
     """Describe a segment to the kernel; every tensor is contiguous and outlives the call."""
     steps, rows, neurons = trace.potential.shape
     threads = torch.get_num_threads() if trace.potential.numel() >= WORTH_THREADS else 1
-    tensors = (episode_start, drive, *state, *parameters, *trace)
+    tensors = (episode_start, drive, threshold, *state, *parameters, *trace)
     return _Segment(
         *(steps // substeps, substeps, rows, neurons),
         *(THRESHOLD, NORM_EPSILON, slope),
@@ -181,6 +186,7 @@ def _call(name: str, *structures: ctypes.Structure) -> None:
 
 def _run(
     drive: Tensor,
+    threshold: Tensor | None,
     episode_start: Tensor | None,
     state: LIFState,
     parameters: LIFParameters,
@@ -188,7 +194,7 @@ def _run(
     substeps: int,
 ) -> _Trace:
     trace = _blank_trace(len(drive) * substeps, drive, parameters)
-    segment = _segment(drive, episode_start, state, parameters, trace, slope, substeps)
+    segment = _segment(drive, threshold, episode_start, state, parameters, trace, slope, substeps)
     _call("lif_forward", segment)
     return trace
 
@@ -200,6 +206,7 @@ class CompiledLIFSequence(torch.autograd.Function):
     def forward(
         ctx: Any,
         drive: Tensor,
+        threshold: Tensor | None,
         episode_start: Tensor,
         slope: float,
         substeps: int,
@@ -215,9 +222,10 @@ class CompiledLIFSequence(torch.autograd.Function):
             wanted = list(drive.shape[:2])
             raise ValueError(f"episode_start must be bool, {wanted}, got {dtype}, {shape}")
         drive, episode_start = drive.contiguous(), episode_start.contiguous()
+        threshold = _contiguous(threshold)
         state, parameters = _lay_out(*tensors)
-        trace = _run(drive, episode_start, state, parameters, slope, substeps)
-        ctx.save_for_backward(episode_start, *state, *parameters, *trace)
+        trace = _run(drive, threshold, episode_start, state, parameters, slope, substeps)
+        ctx.save_for_backward(threshold, episode_start, *state, *parameters, *trace)
         ctx.slope, ctx.substeps = slope, substeps
         ctx.set_materialize_grads(False)
         ends = trace.readout if substeps == 1 else trace.readout[substeps - 1 :: substeps].clone()
@@ -232,37 +240,47 @@ class CompiledLIFSequence(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Any) -> tuple[Any, ...]:  # type: ignore[override]
         """Return the gradients of everything the segment depended on."""
-        episode_start, *saved = ctx.saved_tensors
+        threshold, episode_start, *saved = ctx.saved_tensors
         state, parameters = _lay_out(*saved[: -len(_Trace._fields)])
         trace = _Trace(*saved[-len(_Trace._fields) :])
-        segment = _segment(None, episode_start, state, parameters, trace, ctx.slope, ctx.substeps)
+        recipe = ctx.slope, ctx.substeps
+        segment = _segment(None, threshold, episode_start, state, parameters, trace, *recipe)
         outputs = _contiguous(gradients[0])
         carry = [
             _start(gradient, leaf) for gradient, leaf in zip(gradients[1:], state, strict=True)
         ]
         current = torch.empty_like(trace.potential)
         totals = [None if p is None else torch.empty_like(p) for p in parameters]
-        spikes_wanted = ctx.needs_input_grad[4 + LIFState._fields.index("spikes")]
-        addresses = map(_address, (outputs, *carry, current, *totals))
+        of_threshold = None if threshold is None else torch.empty_like(threshold)
+        spikes_wanted = ctx.needs_input_grad[5 + LIFState._fields.index("spikes")]
+        addresses = map(_address, (outputs, *carry, current, of_threshold, *totals))
         _call("lif_backward", segment, _Gradients(*addresses, spikes_wanted))
         drive = current
         if ctx.substeps > 1:
             drive = current.reshape(-1, ctx.substeps, *current.shape[1:]).sum(1)
-        return (drive, None, None, None, *carry, *totals)
+        return (drive, of_threshold, None, None, None, *carry, *totals)
 
 
 def compiled_control_step(
-    drive: Tensor, state: LIFState, parameters: LIFParameters, *, slope: float, substeps: int
+    drive: Tensor,
+    threshold: Tensor | None,
+    state: LIFState,
+    parameters: LIFParameters,
+    *,
+    slope: float,
+    substeps: int,
 ) -> LIFState:
     """Run one control step as a segment of its own; see `lif_control_step`."""
     if torch.is_grad_enabled():
         nobody = torch.zeros((1, len(drive)), dtype=torch.bool)
         _, *final = CompiledLIFSequence.apply(  # type: ignore[no-untyped-call]
-            drive.unsqueeze(0), nobody, slope, substeps, *state, *parameters
+            *(drive.unsqueeze(0), None if threshold is None else threshold.unsqueeze(0)),
+            *(nobody, slope, substeps, *state, *parameters),
         )
         return LIFState(*final)
     state, parameters = _lay_out(*state, *parameters)
-    trace = _run(drive.contiguous().unsqueeze(0), None, state, parameters, slope, substeps)
+    drive, threshold = drive.contiguous().unsqueeze(0), _contiguous(threshold)
+    trace = _run(drive, threshold, None, state, parameters, slope, substeps)
     adaptation = state.adaptation if trace.adaptation is None else trace.adaptation[-1]
     return LIFState(trace.potential[-1], trace.spikes[-1], adaptation, trace.readout[-1])
 

@@ -90,11 +90,11 @@ static void through_spikes(const Backward *b, Size step, Size row, Memory before
     float *of_kappa = sums + READOUT * b->padded;
     float *of_beta = sums + MEMBRANE * b->padded;
     const float *v_before = before.potential, *y_before = before.readout;
-    float threshold = s->threshold, slope = s->slope;
+    float firing = firing_threshold(s, step, row), slope = s->slope;
     if (!strength) strength = b->rest;
     EACH
     for (Size i = 0; i < n; i++) {
-        float distance = v[i] - threshold - strength[i] * a[i];
+        float distance = v[i] - firing - strength[i] * a[i];
         float fires = distance > 0.0f ? 1.0f : 0.0f; /* again, rather than fetched */
         float spread = 1.0f + slope * fabsf(distance);
         of_kappa[i] += readout[i] * (y_before[i] - fires);
@@ -102,6 +102,10 @@ static void through_spikes(const Backward *b, Size step, Size row, Memory before
         potential[i] += spikes[i];
         of_beta[i] += potential[i] * v_before[i];
     }
+    if (!b->gradients->firing_threshold) return;
+    float *of_firing = b->gradients->firing_threshold + step / s->substeps * s->rows + row;
+    float later = step % s->substeps == s->substeps - 1 ? 0.0f : *of_firing;
+    *of_firing = later - sum_of(spikes, n);
 }
 
 static void through_threshold(const Backward *b, Size step, Size row, Memory before, float *sums,

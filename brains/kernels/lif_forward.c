@@ -96,7 +96,8 @@ static void normalise(const Segment *s, Size at, float *current) {
     s->inverse_deviation[at] = inverse;
 }
 
-static void fire_adapting(const Segment *s, Size at, Memory before, const float *current) {
+static void fire_adapting(const Segment *s, Size at, Memory before, const float *current,
+                          float firing) {
     const float *beta = s->membrane_decay, *kappa = s->readout_decay;
     const float *rho = s->adaptation_decay, *strength = s->adaptation_strength;
     float *potential = s->potential + at, *spikes = s->spikes + at;
@@ -108,7 +109,7 @@ static void fire_adapting(const Segment *s, Size at, Memory before, const float 
     for (Size i = 0, n = s->neurons; i < n; i++) {
         float v = beta[i] * v_before[i] + current[i] - threshold * s_before[i];
         float a = s_before[i] + rho[i] * (a_before[i] - s_before[i]);
-        float fires = v - threshold - strength[i] * a > 0.0f ? 1.0f : 0.0f;
+        float fires = v - firing - strength[i] * a > 0.0f ? 1.0f : 0.0f;
         potential[i] = v;
         adaptation[i] = a;
         spikes[i] = fires;
@@ -116,7 +117,7 @@ static void fire_adapting(const Segment *s, Size at, Memory before, const float 
     }
 }
 
-static void fire(const Segment *s, Size at, Memory before, const float *current) {
+static void fire(const Segment *s, Size at, Memory before, const float *current, float firing) {
     const float *beta = s->membrane_decay, *kappa = s->readout_decay;
     float *potential = s->potential + at, *spikes = s->spikes + at;
     float *readout = s->readout + at;
@@ -126,7 +127,7 @@ static void fire(const Segment *s, Size at, Memory before, const float *current)
     EACH
     for (Size i = 0, n = s->neurons; i < n; i++) {
         float v = beta[i] * v_before[i] + current[i] - threshold * s_before[i];
-        float fires = v - threshold > 0.0f ? 1.0f : 0.0f;
+        float fires = v - firing > 0.0f ? 1.0f : 0.0f;
         potential[i] = v;
         spikes[i] = fires;
         readout[i] = fires + kappa[i] * (y_before[i] - fires);
@@ -146,9 +147,9 @@ static void step_row(const Forward *forward, Size step, Size row, float *current
     for (Size i = 0; i < n; i++) current[i] += drive[i];
     if (s->norm_weight) normalise(s, at, current);
     if (s->adaptation_decay)
-        fire_adapting(s, at * n, before, current);
+        fire_adapting(s, at * n, before, current, firing_threshold(s, step, row));
     else
-        fire(s, at * n, before, current);
+        fire(s, at * n, before, current, firing_threshold(s, step, row));
 }
 
 static void forward_group(void *context, Size group) {

@@ -13,8 +13,8 @@ from brains.lif_sequence import lif_control_step, lif_sequence
 from brains.recurrent import reset_where, tree_map
 
 SLOPE = 5.0
-VARIANTS = list(itertools.product((True, False), (True, False), (1, 3)))
-variants = pytest.mark.parametrize(("adapts", "normed", "substeps"), VARIANTS)
+VARIANTS = list(itertools.product((True, False), (True, False), (True, False), (1, 3)))
+variants = pytest.mark.parametrize(("adapts", "normed", "modulated", "substeps"), VARIANTS)
 needs_compiler = pytest.mark.skipif(lif_kernel_name() == "torch", reason="no C compiler here")
 
 
@@ -23,11 +23,13 @@ class Segment(NamedTuple):
     episode_start: Tensor
     state: LIFState
     parameters: LIFParameters
+    gain: Tensor | None
 
 
 def random_segment(
     adapts: bool,
     normed: bool,
+    modulated: bool = False,
     *,
     steps: int = 7,
     rows: int = 11,
@@ -60,16 +62,19 @@ def random_segment(
         adaptation_strength=leaf(uniform(0.1, 0.6, neurons)) if adapts else None,
     )
     episode_start = uniform(0, 1, steps, rows) < 0.15
-    return Segment(leaf(normal(steps, *shape)), episode_start, tree_map(leaf, state), parameters)
+    drive = leaf(normal(steps, *shape))
+    gain = leaf(uniform(0.6, 1.6, steps, rows, 1)) if modulated else None
+    return Segment(drive, episode_start, tree_map(leaf, state), parameters, gain)
 
 
 def by_steps(segment: Segment, substeps: int) -> tuple[Tensor, LIFState]:
     state, readouts = segment.state, []
     rest = LIFState(*(torch.zeros_like(leaf) for leaf in state))
-    for drive, starts in zip(segment.drive, segment.episode_start, strict=True):
+    for step, starts in enumerate(segment.episode_start):
         state = reset_where(starts, rest, state)
+        gain = None if segment.gain is None else segment.gain[step]
         for _ in range(substeps):
-            state = lif_step(drive, state, segment.parameters, slope=SLOPE)
+            state = lif_step(segment.drive[step], state, segment.parameters, slope=SLOPE, gain=gain)
         readouts.append(state.readout)
     return torch.stack(readouts), state
 
@@ -82,12 +87,15 @@ def at_once(segment: Segment, substeps: int) -> tuple[Tensor, LIFState]:
         segment.parameters,
         slope=SLOPE,
         substeps=substeps,
+        gain=segment.gain,
     )
 
 
 def leaves_of(segment: Segment) -> dict[str, Tensor]:
     parameters = {name: p for name, p in segment.parameters._asdict().items() if p is not None}
-    return {"drive": segment.drive, **segment.state._asdict(), **parameters}
+    inputs = {"drive": segment.drive, "gain": segment.gain}
+    present = {name: value for name, value in inputs.items() if value is not None}
+    return {**present, **segment.state._asdict(), **parameters}
 
 
 def gradients(outcome: tuple[Tensor, LIFState], segment: Segment) -> dict[str, Tensor]:
@@ -110,8 +118,10 @@ def assert_equal(found: dict[str, Tensor], wanted: dict[str, Tensor], tolerance:
 
 
 @variants
-def test_the_segment_pass_and_its_gradients_equal_plain_autograd(adapts, normed, substeps):
-    segment = random_segment(adapts, normed, dtype=torch.float64)
+def test_the_segment_pass_and_its_gradients_equal_plain_autograd(
+    adapts, normed, modulated, substeps
+):
+    segment = random_segment(adapts, normed, modulated, dtype=torch.float64)
     plain, found = by_steps(segment, substeps), at_once(segment, substeps)
     torch.testing.assert_close(found, plain, rtol=1e-10, atol=1e-10)
     assert_equal(gradients(found, segment), gradients(plain, segment), 1e-9)
@@ -119,8 +129,8 @@ def test_the_segment_pass_and_its_gradients_equal_plain_autograd(adapts, normed,
 
 @needs_compiler
 @variants
-def test_the_compiled_kernel_equals_torch(adapts, normed, substeps, monkeypatch):
-    segment = random_segment(adapts, normed)
+def test_the_compiled_kernel_equals_torch(adapts, normed, modulated, substeps, monkeypatch):
+    segment = random_segment(adapts, normed, modulated)
     found = {}
     for kernel in ("torch", "compiled"):
         monkeypatch.setenv("WETWARE_LIF_KERNEL", kernel)
@@ -138,7 +148,7 @@ def test_the_compiled_kernel_equals_torch(adapts, normed, substeps, monkeypatch)
 @pytest.mark.parametrize("neurons", [1, 8, 32, 64, 100, 256])
 @pytest.mark.parametrize("rows", [1, 4, 9, 32])
 def test_no_size_of_population_or_batch_is_special(neurons, rows, monkeypatch):
-    segment = random_segment(True, neurons > 1, neurons=neurons, rows=rows, steps=4)
+    segment = random_segment(True, neurons > 1, True, neurons=neurons, rows=rows, steps=4)
     found = {}
     for kernel in ("torch", "compiled"):
         monkeypatch.setenv("WETWARE_LIF_KERNEL", kernel)
@@ -153,26 +163,30 @@ def test_no_size_of_population_or_batch_is_special(neurons, rows, monkeypatch):
 
 @needs_compiler
 @variants
-def test_a_compiled_step_gives_bit_for_bit_what_a_compiled_segment_gives(adapts, normed, substeps):
-    segment = random_segment(adapts, normed, rows=13)
+def test_a_compiled_step_gives_bit_for_bit_what_a_compiled_segment_gives(
+    adapts, normed, modulated, substeps
+):
+    segment = random_segment(adapts, normed, modulated, rows=13)
     readout, final = at_once(segment, substeps)
     rest = LIFState(*(torch.zeros_like(leaf) for leaf in segment.state))
     with torch.inference_mode():
         state = segment.state
-        for drive, starts, expected in zip(
-            segment.drive, segment.episode_start, readout, strict=True
-        ):
-            state = reset_where(starts, rest, state)
+        for step, starts in enumerate(segment.episode_start):
             state = lif_control_step(
-                drive, state, segment.parameters, slope=SLOPE, substeps=substeps
+                segment.drive[step],
+                reset_where(starts, rest, state),
+                segment.parameters,
+                slope=SLOPE,
+                substeps=substeps,
+                gain=None if segment.gain is None else segment.gain[step],
             )
-            assert torch.equal(state.readout, expected)
+            assert torch.equal(state.readout, readout[step])
     assert all(torch.equal(*pair) for pair in zip(state, final, strict=True))
 
 
 @needs_compiler
 def test_the_number_of_threads_changes_no_bit():
-    segment = random_segment(True, True, steps=8, rows=40, neurons=256)
+    segment = random_segment(True, True, True, steps=8, rows=40, neurons=256)
     before, found = torch.get_num_threads(), []
     try:
         for threads in (1, 2, 3, 2):
@@ -187,13 +201,14 @@ def test_the_number_of_threads_changes_no_bit():
 
 @needs_compiler
 def test_a_row_is_computed_the_same_in_any_company():
-    segment = random_segment(True, True, rows=12)
+    segment = random_segment(True, True, True, rows=12)
     chosen = torch.tensor([10, 3])
     alone = Segment(
         segment.drive[:, chosen],
         segment.episode_start[:, chosen],
         LIFState(*(leaf[chosen] for leaf in segment.state)),
         segment.parameters,
+        segment.gain[:, chosen],
     )
     assert torch.equal(at_once(alone, 1)[0], at_once(segment, 1)[0][:, chosen])
 
@@ -225,11 +240,24 @@ def test_a_nan_that_goes_in_comes_out(name, kernel, monkeypatch):
     assert found["recurrent_weight"].isnan().any()
 
 
+@pytest.mark.parametrize("kernel", ["torch", pytest.param("compiled", marks=needs_compiler)])
+def test_a_gain_of_one_everywhere_changes_no_bit(kernel, monkeypatch):
+    monkeypatch.setenv("WETWARE_LIF_KERNEL", kernel)
+    segment = random_segment(True, True)
+    ones = torch.ones(*segment.episode_start.shape, 1)
+    plain, modulated = at_once(segment, 2), at_once(segment._replace(gain=ones), 2)
+    pairs = [*zip(plain[1], modulated[1], strict=True), (plain[0], modulated[0])]
+    assert all(torch.equal(*pair) for pair in pairs)
+    wanted, found = gradients(plain, segment), gradients(modulated, segment)
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
 @needs_compiler
 def test_inputs_that_are_views_are_read_as_the_values_they_show():
-    segment = random_segment(True, True)
+    segment = random_segment(True, True, True)
     turned = segment._replace(
         drive=segment.drive.transpose(0, 1).contiguous().transpose(0, 1),
+        gain=segment.gain.transpose(0, 1).contiguous().transpose(0, 1),
         parameters=segment.parameters._replace(
             recurrent_weight=segment.parameters.recurrent_weight.t().contiguous().t()
         ),

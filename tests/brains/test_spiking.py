@@ -74,6 +74,27 @@ def test_adaptation_raises_the_threshold():
     assert after.spikes.item() == 0.0  # 1.2 lies under 1 + 2 * 0.45
 
 
+def test_a_gain_divides_the_threshold_but_a_spike_takes_as_much_as_ever():
+    drive, population = torch.tensor([[0.8]]), one_neuron()
+    assert lif_step(drive, state_of(), population, slope=2.0).spikes.item() == 0.0
+    excited = lif_step(drive, state_of(), population, slope=2.0, gain=torch.tensor([[1.3]]))
+    assert excited.spikes.item() == 1.0  # 0.8 lies above 1 / 1.3
+    after = lif_step(torch.zeros(1, 1), excited, population, slope=2.0)
+    assert after.potential.item() == pytest.approx(0.5 * 0.8 - 1.0)
+
+
+def test_more_gain_makes_a_population_fire_more():
+    population, generator = controller(hidden_size=64), torch.Generator().manual_seed(0)
+    code = torch.randn(30, 8, 5, generator=generator)
+    starts, rest = torch.zeros(30, 8, dtype=torch.bool), population.initial_state(8)
+    rates = []
+    for gain in (0.5, 1.0, 2.0):
+        gains = torch.full((30, 8, 1), gain)
+        _, state = population.respond_all(population.drive(code), starts, rest, gains)
+        rates.append(state.readout.mean().item())
+    assert rates[0] < rates[1] < rates[2]
+
+
 def test_a_spike_reaches_others_one_step_later():
     weight = torch.tensor([[0.0, 0.0], [0.7, 0.0]])  # from the first neuron to the second
     two = LIFParameters(
