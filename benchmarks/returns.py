@@ -31,7 +31,8 @@ import numpy as np
 from agents.evaluation import read_record
 from agents.run_folder import RunFolder, versions, write_whole
 from analysis.compare import Comparison, as_text, tabulate, write_comparison
-from analysis.runs import KINDS, Curve, Run, group_runs, read_runs
+from analysis.groups import group_runs
+from analysis.runs import KINDS, Curve, Run, read_runs
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "returns"
