@@ -6,6 +6,7 @@ from typing import NamedTuple
 from analysis.groups import WHOLE, Group
 from analysis.normalisation import Anchors
 from analysis.runs import Floats
+from analysis.statistics import Estimate, probability_of_improvement
 
 FINAL = "deterministic"
 """Kind of episodes whose returns are compared."""
@@ -75,6 +76,49 @@ def shared_tasks(groups: Sequence[Group], anchors: Mapping[str, Anchors]) -> Sha
         if envs and chosen <= done[label]
     }
     return Shared(envs, scores, _left_out(groups, anchors, envs, scores, usable))
+
+
+class Duel(NamedTuple):
+    """One brain against another, on the tasks that both did for as long.
+
+    Attributes:
+        probability: That a run of the one beats a run of the other.
+        envs: The tasks.
+        runs: Runs of the one and of the other, on all tasks.
+    """
+
+    probability: Estimate
+    envs: tuple[str, ...]
+    runs: tuple[int, int]
+
+
+def duel(groups: Sequence[Group], one: str, other: str) -> Duel | None:
+    """Return how probably one brain beats another; None if no task allows it.
+
+    It needs no normalisation: only the order of returns within a task counts.
+
+    Args:
+        groups: The runs.
+        one: Label of a brain.
+        other: Label of its rival.
+    """
+    cells = {(group.label, group.env): group for group in groups if group.scores(FINAL).size}
+    envs = [
+        env
+        for label, env in cells
+        if label == one and (other, env) in cells
+        if _as_long(cells[one, env], cells[other, env])
+    ]
+    if not envs:
+        return None
+    ours, theirs = ([cells[name, env].scores(FINAL) for env in envs] for name in (one, other))
+    runs = sum(map(len, ours)), sum(map(len, theirs))
+    return Duel(probability_of_improvement(ours, theirs), tuple(envs), runs)
+
+
+def _as_long(one: Group, other: Group) -> bool:
+    shorter, longer = sorted((one.budget, other.budget))
+    return shorter >= WHOLE * longer
 
 
 def _complete(tasks: frozenset[str], done: Mapping[str, frozenset[str]]) -> int:

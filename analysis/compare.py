@@ -74,6 +74,7 @@ class Comparison(NamedTuple):
 def compare(
     folders: Iterable[Path],
     *,
+    notes: Sequence[str] = (),
     anchors: Mapping[str, Anchors] | None = None,
     reference: str | None = None,
 ) -> Comparison:
@@ -81,11 +82,12 @@ def compare(
 
     Args:
         folders: Run folders, in any state.
+        notes: What is already known to be amiss.
         anchors: Normalisation by the id of a task; what runs name themselves counts without.
         reference: Label or name of the brain that the others are held against; None for `full`.
     """
-    runs, notes = read_runs(folders)
-    return compare_runs(runs, notes, anchors=anchors, reference=reference)
+    runs, found = read_runs(folders)
+    return compare_runs(runs, [*notes, *found], anchors=anchors, reference=reference)
 
 
 def compare_runs(

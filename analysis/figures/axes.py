@@ -12,8 +12,6 @@ Floats = NDArray[np.float64]
 
 WIDTH, HEIGHT = 400, 270
 LINE_HEIGHT = 14
-LONGEST_NAME = 17
-"""Characters of a name that fit beside a panel; the whole name shows under the pointer."""
 
 
 class Panel:
@@ -38,14 +36,14 @@ class Panel:
         logarithmic: bool = False,
         named: bool = True,
     ) -> None:
-        self._left, self._right = 52.0, WIDTH - (118.0 if named else 14.0)
+        self._left, self._right = 52.0, WIDTH - (124.0 if named else 14.0)
         self._top, self._bottom = 24.0, HEIGHT - 42.0
         self._logarithmic = logarithmic
         self._x = self._scaled(x)
         self._y = widened(y)
         self._x_name, self._y_name = x_name, y_name
         self._parts: list[str] = []
-        self._names: list[tuple[float, str, str]] = []
+        self._names: list[tuple[float, str, str, str]] = []
 
     def line(self, x: Floats, y: Floats, style: str, *, dotted: bool = False) -> None:
         """Draw a line with a gap wherever y is nan; `style` is a class of the page."""
@@ -90,9 +88,9 @@ class Panel:
             f'y="{self._top + 11}">{html.escape(name)}</text>'
         )
 
-    def name(self, y: float, text: str, style: str) -> None:
-        """Write a name to the right of the panel, beside a height."""
-        self._names.append((self._up(y), text, style))
+    def name(self, y: float, text: str, style: str, told: str) -> None:
+        """Write a name to the right of the panel, beside a height; `told` is the whole one."""
+        self._names.append((self._up(y), text, style, told))
 
     def svg(self, told: str) -> str:
         """Return the picture; `told` says in words what it shows."""
@@ -110,11 +108,11 @@ class Panel:
                 f'y2="{height:.1f}"/><text class="tick end" x="{self._left - 6}" '
                 f'y="{height + 4:.1f}">{tick_text(value)}</text>'
             )
-        for value in self._x_ticks():
-            parts.append(
-                f'<text class="tick middle" x="{self._across(value):.1f}" '
-                f'y="{self._bottom + 16}">{tick_text(value)}</text>'
-            )
+        parts += [
+            f'<text class="tick middle" x="{self._across(value):.1f}" '
+            f'y="{self._bottom + 16}">{tick_text(value)}</text>'
+            for value in self._x_ticks()
+        ]
         return "".join(parts) + (
             f'<line class="axis" x1="{self._left}" x2="{self._right}" y1="{self._bottom}" '
             f'y2="{self._bottom}"/><text class="tick" x="4" y="12">{html.escape(self._y_name)}'
@@ -129,7 +127,8 @@ class Panel:
         tens = range(math.floor(low), math.ceil(high) + 1)
         fine = (1, 2, 5) if high - low < 2 else (1,)
         values = [factor * 10.0**ten for ten in tens for factor in fine]
-        return [value for value in values if low <= math.log10(value) <= high]
+        shown = [value for value in values if low <= math.log10(value) <= high]
+        return shown if len(shown) > 1 else ticks(10**low, 10**high, 3)
 
     def _scaled(self, x: tuple[float, float]) -> tuple[float, float]:
         if not self._logarithmic:
@@ -150,16 +149,16 @@ class Panel:
     def _pieces(self, x: Floats, y: Floats) -> list[str]:
         pieces = _runs_of(np.isfinite(y))
         return [
-            " ".join(f"{self._across(x[i]):.1f},{self._up(y[i]):.1f}" for i in piece)
+            " ".join(f"{self._across(float(x[i])):.1f},{self._up(float(y[i])):.1f}" for i in piece)
             for piece in pieces
         ]
 
     def _written_names(self) -> list[str]:
-        heights = spread([height for height, _, _ in self._names], self._top, self._bottom)
+        heights = spread([height for height, *_ in self._names], self._top, self._bottom)
         return [
             f'<text class="name {style}" x="{self._right + 6}" y="{height + 4:.1f}">'
-            f"<title>{html.escape(text)}</title>{html.escape(shortened(text))}</text>"
-            for height, (_, text, style) in zip(heights, self._names, strict=True)
+            f"<title>{html.escape(told)}</title>{html.escape(text)}</text>"
+            for height, (_, text, style, told) in zip(heights, self._names, strict=True)
         ]
 
 
@@ -206,11 +205,6 @@ def spread(heights: Sequence[float], top: float, bottom: float) -> list[float]:
         placed[index] = min(placed[index], limit)
         limit = placed[index] - LINE_HEIGHT
     return placed
-
-
-def shortened(text: str, longest: int = LONGEST_NAME) -> str:
-    """Return a name that fits."""
-    return text if len(text) <= longest else text[: longest - 1].rstrip(" (,") + "\u2026"
 
 
 def _runs_of(known: NDArray[np.bool_]) -> list[NDArray[np.intp]]:

@@ -7,12 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.figures.axes import WIDTH, extent_of, shortened, tick_text, ticks, widened
+from analysis.figures.axes import WIDTH, extent_of, tick_text, ticks, widened
 from analysis.statistics import Estimate
 
 ROW = 38
 LEFT, RIGHT = 14.0, WIDTH - 14.0
-LONGEST = 34
 
 
 class Line(NamedTuple):
@@ -22,12 +21,14 @@ class Line(NamedTuple):
         name: What it is about.
         estimate: Where it lies.
         text: The numbers in words.
+        told: The whole name, where `name` is short.
         style: Class of the page that colours it.
     """
 
     name: str
     estimate: Estimate
     text: str
+    told: str
     style: str
 
 
@@ -87,9 +88,9 @@ def _row(line: Line, index: int, across: Callable[[float], float]) -> str:
             f'y1="{drawn}" y2="{drawn}"/>'
         )
     return (
-        f'<g class="{line.style}"><title>{html.escape(f"{line.name}: {line.text}")}</title>'
+        f'<g class="{line.style}"><title>{html.escape(f"{line.told}: {line.text}")}</title>'
         f'<text class="name halo" x="{LEFT}" y="{written}">'
-        f"{html.escape(shortened(line.name, LONGEST))}</text>"
+        f"{html.escape(line.name)}</text>"
         f'<text class="number halo" x="{RIGHT}" y="{written}">{html.escape(line.text)}</text>'
         f'{bar}<circle class="dot" cx="{across(value):.1f}" cy="{drawn}" r="4.5"/></g>'
     )

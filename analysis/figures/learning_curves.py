@@ -65,6 +65,8 @@ def _panel(curves: dict[str, list[Curve]], colours: Colours, x_name: str, env: s
         whole = np.isfinite(values).all(axis=1)
         panel.line(grid, band.value, colours[label], dotted=True)
         panel.line(grid, np.where(whole, band.value, np.nan), colours[label])
-        panel.name(band.value[np.isfinite(band.value)][-1], label, colours[label])
+        panel.name(
+            band.value[np.isfinite(band.value)][-1], colours.short(label), colours[label], label
+        )
     names = ", ".join(label for label, _, _, _ in drawn)
     return panel.svg(f"{env}: return while exploring against {x_name} of {names}")

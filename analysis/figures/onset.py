@@ -36,7 +36,7 @@ def onset_panel(groups: Sequence[Group], colours: Colours) -> str:
     panel.mark(0.0, "onset")
     for label, (times, values) in lines.items():
         panel.line(times, values, colours[label])
-        panel.name(values[-1], label, colours[label])
+        panel.name(values[-1], colours.short(label), colours[label], label)
     return panel.svg(f"{groups[0].env}: reward per step around the onset of {', '.join(lines)}")
 
 

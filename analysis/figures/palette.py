@@ -1,5 +1,7 @@
 """Colours of brains that can be read on white and on black, by colour-blind readers too."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 
 from analysis.curves import colours_of
@@ -8,10 +10,12 @@ LIGHT, DARK = "#ffffff", "#15181c"
 """Backgrounds of the page."""
 READABLE = 4.5
 """Least contrast of text with its background (WCAG 2.2, level AA)."""
+LONGEST_NAME = 16
+"""Characters that fit beside a panel."""
 
 
 class Colours:
-    """A class name per label, the same in every figure of a page.
+    """A class name and a short name per label, the same in every figure of a page.
 
     Args:
         labels: Brains; those that `analysis.curves` knows keep their own hue.
@@ -20,9 +24,14 @@ class Colours:
     def __init__(self, labels: Sequence[str]) -> None:
         self._hues = colours_of(labels)
         self._names = {label: f"c{index}" for index, label in enumerate(self._hues)}
+        self._short = short_names(list(self._hues))
 
     def __getitem__(self, label: str) -> str:
         return self._names[label]
+
+    def short(self, label: str) -> str:
+        """Return a name of the label that fits beside a panel."""
+        return self._short[label]
 
     def css(self, background: str) -> str:
         """Return the rules that give each class its colour before a background."""
@@ -30,6 +39,34 @@ class Colours:
             f".{self._names[label]}{{--c:{readable(hue, background)}}}"
             for label, hue in self._hues.items()
         )
+
+
+def short_names(labels: Sequence[str], longest: int = LONGEST_NAME) -> dict[str, str]:
+    """Return a short name per label, each another: of `brain (key=value)` the brain and the value.
+
+    Args:
+        labels: All of a page; each once.
+        longest: Characters of a short name.
+    """
+    names = {label: _short(label, longest) for label in labels}
+    counts, numbers = Counter(names.values()), Counter[str]()
+    for label, name in names.items():
+        if counts[name] > 1:
+            numbers[name] += 1
+            names[label] = f"{name[: longest - 3]} #{numbers[name]}"
+    return names
+
+
+def _short(label: str, longest: int) -> str:
+    if len(label) <= longest:
+        return label
+    brain, _, told = label.partition(" (")
+    values = [re.sub(r"^[^=]*=", "", part) for part in told.rstrip(")").split(", ") if part]
+    name = " ".join([brain, *values])
+    if len(name) <= longest:
+        return name
+    head = (longest - 1) // 2
+    return f"{name[:head].rstrip()}\u2026{name[len(name) - (longest - 1 - head) :].lstrip()}"
 
 
 def readable(colour: str, background: str, least: float = READABLE) -> str:

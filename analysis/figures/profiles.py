@@ -36,5 +36,5 @@ def profile_panel(scores: Mapping[str, Sequence[Floats]], colours: Colours) -> s
         # A name stands where its brain has half of its runs: at the right all are at 0.
         halves = thresholds[band.value >= 0.5]
         crossing = float(halves[-1]) if halves.size else low
-        panel.name((crossing - low) / (high - low), label, colours[label])
+        panel.name((crossing - low) / (high - low), colours.short(label), colours[label], label)
     return panel.svg(f"performance profiles of {', '.join(scores)}")

@@ -39,7 +39,7 @@ def tradeoff_panel(brains: Sequence[Priced], colours: Colours, *, cost: str, env
         value, low, high = brain.returned
         told = f"{brain.label}: return {estimate_text(brain.returned)} at {brain.cost:,.4g} {cost}"
         panel.point(brain.cost, value, low, high, colours[brain.label], told)
-        panel.name(value, brain.label, colours[brain.label])
+        panel.name(value, colours.short(brain.label), colours[brain.label], brain.label)
     return panel.svg(f"{env}: deterministic return against {cost}")
 
 
