@@ -1,5 +1,6 @@
 """What a brain loses when something is changed: differences to the full one, body by body."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -43,8 +44,8 @@ def reference_of(groups: Sequence[Group], asked: str | None) -> tuple[str | None
 
     Args:
         groups: The runs.
-        asked: A label, or a brain's name; None for the full brain, of several the one with the
-            fewest parts left out.
+        asked: A label, words of it that no other label has, or a brain's name; None for the full
+            brain. Of several namesakes the one with the fewest parts left out is meant.
 
     Raises:
         UsageError: No brain is called so.
@@ -56,6 +57,9 @@ def reference_of(groups: Sequence[Group], asked: str | None) -> tuple[str | None
     name = asked or FULL
     namesakes = [label for label in labels if brains[label] == name]
     if not namesakes:
+        alike = [label for label in labels if _words(name) <= _words(label)]
+        if asked is not None and len(alike) == 1:
+            return alike[0], []
         if asked is not None and labels:
             raise unknown("reference", asked, [*labels, *brains.values()])
         return None, []
@@ -65,7 +69,9 @@ def reference_of(groups: Sequence[Group], asked: str | None) -> tuple[str | None
     if len(fullest) == 1:
         return fullest[0], []
     listed = ", ".join(map(repr, fullest))
-    return None, [f"several brains are called {name}: say which one is the reference, of {listed}"]
+    return None, [
+        f"several brains are called {name}: say which one is the reference, by words that only it has, of {listed}"
+    ]
 
 
 def deltas(groups: Sequence[Group], reference: str) -> list[Delta]:
@@ -95,6 +101,10 @@ def deltas(groups: Sequence[Group], reference: str) -> list[Delta]:
             )
         )
     return found
+
+
+def _words(label: str) -> set[str]:
+    return set(re.findall(r"[\w.+-]+", label))
 
 
 def _left_out(groups: Sequence[Group], label: str) -> int:

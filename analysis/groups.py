@@ -106,7 +106,9 @@ def _label(run: Run, keys: Sequence[str]) -> str:
 def _told(settings: Mapping[str, Any], key: str) -> str:
     value: Any = settings
     for name in key.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
+        if not isinstance(value, Mapping) or name not in value:
+            return f"{key.rpartition('.')[2]} unset"
+        value = value[name]
     if key.endswith("._target_"):
         return f"{key.split('.')[-2]}={str(value).rpartition('.')[2]}"
     return f"{key.rpartition('.')[2]}={value}"

@@ -1,6 +1,7 @@
 """report.html: everything that a comparison shows, in one page that needs nothing beside it."""
 
 import html
+from collections.abc import Sequence
 from pathlib import Path
 
 from agents.run_folder import write_whole
@@ -39,7 +40,7 @@ def write_report(comparison: Comparison, folder: Path, *, embed_bytes: int) -> P
     folder.mkdir(parents=True, exist_ok=True)
     colours = Colours([group.label for group in comparison.groups])
     context = Context(comparison, colours, folder.absolute(), embed_bytes)
-    found = [_overview(comparison), *(make(context) for make in SECTIONS)]
+    found = [_overview(comparison, colours), *(make(context) for make in SECTIONS)]
     shown = [section for section in found if section.body]
     absent = [section for section in found if not section.body]
     if absent:
@@ -49,7 +50,7 @@ def write_report(comparison: Comparison, folder: Path, *, embed_bytes: int) -> P
     return folder / NAME
 
 
-def _overview(comparison: Comparison) -> Section:
+def _overview(comparison: Comparison, colours: Colours) -> Section:
     """Show the table, and what is not as it should be."""
     groups = comparison.groups
     if not groups:
@@ -70,8 +71,19 @@ def _overview(comparison: Comparison) -> Section:
             f" Some brain has {seeds} evaluated seed{'s' * (seeds != 1)} only: an interval from "
             f"fewer than {FEW_SEEDS} is too narrow to be trusted."
         )
-    body = tables.as_html(main_table(comparison.rows)) + _amiss(comparison)
+    table = tables.as_html(main_table(comparison.rows))
+    body = _key(colours, sorted(brains)) + table + _amiss(comparison)
     return Section("table", "Returns", lead, body)
+
+
+def _key(colours: Colours, labels: Sequence[str]) -> str:
+    """Return the brains in their colours, with their short names where they have one."""
+    entries = []
+    for label in labels:
+        short = colours.short(label)
+        told = html.escape(label) if short == label else html.escape(f"{short} = {label}")
+        entries.append(f'<li class="{colours[label]}"><span class="tag">{told}</span></li>')
+    return f'<ul class="key">{"".join(entries)}</ul>'
 
 
 def _amiss(comparison: Comparison) -> str:

@@ -146,7 +146,8 @@ def probability_of_improvement(
         seed: Seed of the resampling.
 
     Returns:
-        The probability and its interval; one half where neither is better.
+        The probability and its interval; one half where neither is better. No interval where a
+        side has a single run of each task.
     """
     if len(strata) != len(rivals):
         raise ValueError(
@@ -155,7 +156,7 @@ def probability_of_improvement(
     ours = [_checked(scores)[np.newaxis] for scores in strata]
     theirs = [_checked(scores)[np.newaxis] for scores in rivals]
     value = float(_win_rate(ours, theirs)[0])
-    if all(scores.shape[-1] == 1 for scores in (*ours, *theirs)):
+    if any(all(scores.shape[-1] == 1 for scores in side) for side in (ours, theirs)):
         return Estimate(value, np.nan, np.nan)
     generator = np.random.default_rng(seed)
     samples = _win_rate(
@@ -188,12 +189,12 @@ def difference(
         seed: Seed of the resampling.
 
     Returns:
-        The difference and its interval, in the unit of the scores; no interval where neither side
-        has more than one run.
+        The difference and its interval, in the unit of the scores; no interval where a side has
+        a single run.
     """
     sides = [_checked(side)[np.newaxis] for side in (scores, rivals)]
     value = float((statistic(sides[0]) - statistic(sides[1]))[0])
-    if all(side.shape[-1] == 1 for side in sides):
+    if any(side.shape[-1] == 1 for side in sides):
         return Estimate(value, np.nan, np.nan)
     generator = np.random.default_rng(seed)
     ours, theirs = (statistic(_resample([side], repetitions, generator)) for side in sides)

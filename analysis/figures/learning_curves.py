@@ -1,6 +1,7 @@
 """Returns while learning: against control steps, and against the time that they took."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -41,16 +42,30 @@ def time_panel(groups: Sequence[Group], colours: Colours) -> str:
         ]
         for group in groups
     }
-    return _panel(curves, colours, f"wall-clock of the training, {name}", groups[0].env)
+    shared = {
+        label: min((curve.env_steps[-1] for curve in members), default=0.0)
+        for label, members in curves.items()
+    }  # where the quick seeds have ended, the slow ones alone would tell nothing of the brain
+    x_name = f"wall-clock of the training, {name}"
+    return _panel(curves, colours, x_name, groups[0].env, shared)
 
 
-def _panel(curves: dict[str, list[Curve]], colours: Colours, x_name: str, env: str) -> str:
-    """Draw a line per label: interquartile mean and interval; dotted where some runs are not."""
+def _panel(
+    curves: dict[str, list[Curve]],
+    colours: Colours,
+    x_name: str,
+    env: str,
+    ends: Mapping[str, float] = MappingProxyType({}),
+) -> str:
+    """Draw a line per label: interquartile mean and interval; dotted where some runs are not.
+
+    A label's line ends at `ends`, or else where its longest run does.
+    """
     drawn = []
     for label, members in curves.items():
         if members:
             first = min(curve.env_steps[0] for curve in members)
-            last = max(curve.env_steps[-1] for curve in members)
+            last = ends.get(label, max(curve.env_steps[-1] for curve in members))
             grid = np.linspace(first, last, POINTS)
             values = align(members, grid)
             drawn.append((label, grid, values, band_of(values)))

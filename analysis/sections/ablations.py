@@ -36,9 +36,10 @@ def ablation(context: Context) -> Section:
 def _picture(context: Context, env: str, found: list[Delta], reference: str) -> str:
     lines = [
         Line(
-            delta.label,
+            context.colours.short(delta.label),
             delta.difference,
             estimate_text(delta.difference, sign=True),
+            delta.label,
             context.colours[delta.label],
         )
         for delta in sorted(found, key=lambda delta: -delta.difference.value)

@@ -22,15 +22,17 @@ def aggregates(context: Context) -> Section:
         )
     lead = (
         "Normalised scores: 0 is what random actions earn, 1 what the task's reference earns. Runs "
-        "of all tasks are pooled; the bootstrap resamples runs within each task. Left: "
-        "interquartile mean. Right: performance profile, the share of runs that score above "
-        "each \u03c4; a curve that lies above another everywhere is better everywhere."
+        "of all tasks are pooled; the bootstrap resamples runs within each task. "
+        "The performance profile is the share of runs that score above each \u03c4: a curve that "
+        "lies above another everywhere is better everywhere. Its names stand in the order of "
+        "medians."
     )
     told = _told(context, shared)
     lines: list[Line] = []
     for label, scores in shared.scores.items():
         estimate = stratified_bootstrap(scores)
-        lines.append(Line(label, estimate, estimate_text(estimate), context.colours[label]))
+        name, style = context.colours.short(label), context.colours[label]
+        lines.append(Line(name, estimate, estimate_text(estimate), label, style))
     lines.sort(key=lambda line: -line.estimate.value)
     axis = "interquartile mean of normalised scores"
     pooled = forest(lines, axis=axis, told=f"{axis} of {', '.join(shared.scores)}")
@@ -59,7 +61,8 @@ def improvement(context: Context) -> Section:
         "over the tasks that both did for as long, with its 95 % bootstrap interval. One half: "
         "neither is better. It says nothing about by how much."
     )
-    against = [pair for pair in found if reference in pair] or list(found)
+    most_shared = sorted(found, key=lambda pair: -len(found[pair].envs))
+    against = [pair for pair in found if reference in pair] or most_shared
     lines = [_line(context, pair, found[pair], reference) for pair in against[:MOST_PAIRS]]
     picture = forest(
         lines, axis="P(X > Y)", middle=0.5, extent=(-0.02, 1.02),
@@ -80,7 +83,14 @@ def _line(context: Context, pair: tuple[str, str], fight: Duel, reference: str |
         one, other = other, one
         value, low, high = probability
         probability = type(probability)(1 - value, 1 - high, 1 - low)
-    return Line(f"{one} > {other}", probability, estimate_text(probability), context.colours[one])
+    short = context.colours.short
+    return Line(
+        f"{short(one)} > {short(other)}",
+        probability,
+        estimate_text(probability),
+        f"{one} > {other}",
+        context.colours[one],
+    )
 
 
 def _matrix(labels: list[str], context: Context) -> Table:

@@ -6,7 +6,7 @@ from analysis import tables
 from analysis.compare import Row, further_tables
 from analysis.figures.learning_curves import time_panel
 from analysis.figures.tradeoff import Priced, affordable, tradeoff_panel
-from analysis.measures import ENERGY_UNIT, is_cost, is_energy
+from analysis.measures import is_cost, is_energy
 from analysis.sections.section import Context, Section, budget, figure, panels, seeds
 from analysis.statistics import Estimate
 
@@ -28,13 +28,14 @@ def energy(context: Context) -> Section:
         if (picture := _tradeoff(context, [row for row in rows if row.env == env], name, env))
     ]
     missing = sorted({row.label for row in rows if not any(map(is_cost, row.measures))})
-    lead = (
-        "Up and to the left is better. Operations are counted while the brain acts; energy is "
-        "operations times published constants, an estimate of an ideal chip and not a measurement: "
-        "which brain is cheaper can depend on the set of constants."
-    )
-    if not energies:
-        lead = lead.replace("energy is", f"{ENERGY_UNIT} would be")
+    lead = "Up and to the left is better. Operations are counted while the brain acts. "
+    if energies:
+        lead += (
+            "Energy is operations times published constants: an estimate for an ideal chip, not a "
+            "measurement. Which brain is cheaper can depend on the set of constants."
+        )
+    else:
+        lead += "A synaptic operation and a multiply-accumulate do not cost the same energy."
     if missing:
         lead += f" Without counts, and so not shown: {', '.join(missing)}."
     table = next(t for t in further_tables(rows) if any(map(is_cost, t.head)))
@@ -56,8 +57,9 @@ def time(context: Context) -> Section:
     if not drawn:
         return Section("time", title, "no run knows how long it took")
     lead = (
-        "The learning curves again, over the time that training took. Only runs from one machine "
-        "with as many threads and nothing beside them can be compared here."
+        "The learning curves again, over the time that training took, as far as all seeds of a "
+        "brain have come. Only runs from one machine with as many threads and nothing beside them "
+        "can be compared here."
     )
     return Section("time", title, lead, panels(drawn))
 
