@@ -70,7 +70,8 @@ def reference_of(groups: Sequence[Group], asked: str | None) -> tuple[str | None
         return fullest[0], []
     listed = ", ".join(map(repr, fullest))
     return None, [
-        f"several brains are called {name}: say which one is the reference, by words that only it has, of {listed}"
+        f"several brains are called {name}: name the reference by words that only it has, "
+        f"of {listed}"
     ]
 
 

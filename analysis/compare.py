@@ -200,7 +200,7 @@ def main_table(rows: Sequence[Row]) -> Table:
                 Cell(steps_text(most) if least == most
                      else f"{steps_text(least)} to {steps_text(most)}", most),
                 *(estimate_cell(row.returns[kind], "not evaluated") for kind in KINDS),
-                *([estimate_cell(row.normalised)] if normalised else []),
+                *([estimate_cell(row.normalised, digits=2)] if normalised else []),
                 _number(row.steps_per_second, f"{row.steps_per_second:,.0f}"),
                 *([_number(row.hours, _duration(row.hours))] if timed else []),
             )
@@ -282,4 +282,6 @@ def _number(value: float, text: str) -> Cell:
 def _duration(hours: float) -> str:
     if math.isnan(hours):
         return ""
+    if hours < 1 / 30:
+        return f"{hours * 3600:.0f} s"
     return f"{hours * 60:.0f} min" if hours < 2 else f"{hours:.1f} h"

@@ -14,7 +14,7 @@ import numpy as np
 from agents.evaluation import read_record
 from agents.run_folder import versions, write_whole
 from analysis.measures import is_cost
-from analysis.runs import KINDS, Curve, Floats, Run, read_runs
+from analysis.runs import KINDS, Curve, Floats, Run, read_runs, whole
 
 CURVE_ROWS = 200
 CELL = ("env", "brain", "seed")
@@ -57,8 +57,8 @@ def _curve_rows(run: Run) -> Iterator[Sequence[object]]:
         return
     for index in np.unique(np.linspace(0, curve.env_steps.size - 1, CURVE_ROWS).astype(int)):
         steps, earned = int(curve.env_steps[index]), round(float(curve.returns[index]), 3)
-        seconds = float(curve.wall_seconds[index])
-        yield steps, earned, round(seconds, 1) if np.isfinite(seconds) else ""
+        spent = round(float(curve.wall_seconds[index]), 1) if curve.wall_seconds.size else ""
+        yield steps, earned, spent
 
 
 def _episode_rows(run: Run, folder: Path) -> Iterator[Sequence[object]]:
@@ -118,7 +118,6 @@ def _run_of(
         for kind in KINDS
     }
     last = episodes[0] if episodes else curve[-1]
-    seconds = _column(curve, "wall_seconds")
     return Run(
         name=f"{brain}_seed{seed}",
         env=env,
@@ -129,7 +128,7 @@ def _run_of(
         curve=Curve(
             _column(curve, "env_steps"),
             _column(curve, "episode_return_mean"),
-            seconds if np.isfinite(seconds).all() else np.empty(0),
+            whole(_column(curve, "wall_seconds")),
         ),
         episodes={kind: values for kind, values in returns.items() if values.size},
         settings={},

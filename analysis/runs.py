@@ -146,7 +146,9 @@ def read_runs(folders: Iterable[Path]) -> tuple[list[Run], list[str]]:
     for folder in folders:
         try:
             runs.append(_read_run(folder, notes))
-        except (UsageError, AttributeError, KeyError, TypeError, ValueError) as error:
+        except KeyError as error:
+            notes.append(f"{folder} is left out, it is no whole run: it lacks {error}")
+        except (UsageError, AttributeError, TypeError, ValueError) as error:
             reason = " ".join(str(error).split())[:160]
             notes.append(f"{folder} is left out, it is no whole run: {reason}")
     return runs, notes
@@ -170,7 +172,7 @@ def _read_run(folder: Path, notes: list[str]) -> Run:
         seed=int(config["seed"]),
         env_steps=env_steps,
         steps_per_second=float(np.median(rates)) if rates.size else float("nan"),
-        curve=Curve(steps[known], returns[known], _column(rows, "wall_seconds")[known]),
+        curve=Curve(steps[known], returns[known], whole(_column(rows, "wall_seconds")[known])),
         episodes=_episodes(folder, env_steps, notes),
         settings=_settings(config),
         total_steps=int(config["total_steps"]),
@@ -218,6 +220,11 @@ def _episodes(folder: Path, env_steps: int, notes: list[str]) -> dict[str, Float
 
 def _column(rows: Sequence[Mapping[str, str]], name: str) -> Floats:
     return np.array([float(row.get(name) or "nan") for row in rows])
+
+
+def whole(column: Floats) -> Floats:
+    """Return a column that is known in every row, or none."""
+    return column if np.isfinite(column).all() else UNKNOWN
 
 
 def _body(config: Mapping[str, Any]) -> str:

@@ -41,29 +41,46 @@ def word(text: str) -> Cell:
     return Cell(text, text)
 
 
-def estimate_cell(estimate: Estimate, unknown: str = "") -> Cell:
+def estimate_cell(estimate: Estimate, unknown: str = "", *, digits: int | None = None) -> Cell:
     """Return a cell with a value and its interval, or what stands where there is none."""
     if math.isnan(estimate.value):
         return Cell(unknown)
-    return Cell(estimate_text(estimate), estimate.value)
+    return Cell(estimate_text(estimate, digits=digits), estimate.value)
 
 
-def estimate_text(estimate: Estimate, *, sign: bool = False) -> str:
-    """Return a value with its interval, as precisely as the interval lets it be read."""
-    value, low, high = (number_text(number, estimate.value, sign=sign) for number in estimate)
+def estimate_text(estimate: Estimate, *, sign: bool = False, digits: int | None = None) -> str:
+    """Return a value with its interval, its ends as precisely as the value.
+
+    Args:
+        estimate: The value, and its interval if it has one.
+        sign: Whether to write + too.
+        digits: After the point; None for as many as the value's size asks for.
+    """
+    value, low, high = (
+        number_text(number, estimate.value, sign=sign, digits=digits) for number in estimate
+    )
     return value if math.isnan(estimate.low) else f"{value} [{low}, {high}]"
 
 
-def number_text(number: float, scale: float | None = None, *, sign: bool = False) -> str:
+def share_text(estimate: Estimate) -> str:
+    """Return a probability or a normalised score, with its interval."""
+    return estimate_text(estimate, digits=2)
+
+
+def number_text(
+    number: float, scale: float, *, sign: bool = False, digits: int | None = None
+) -> str:
     """Return a number with three digits or so.
 
     Args:
         number: The number.
-        scale: A number of the size that decides about the digits; None for the number itself.
+        scale: A number of the size that decides about the digits.
         sign: Whether to write + too.
+        digits: After the point, whatever the size.
     """
-    size = abs(number if scale is None else scale)
-    digits = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 0.1 or size == 0 else 4
+    size = abs(scale)
+    if digits is None:
+        digits = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 0.1 or size == 0 else 4
     text = f"{number:{'+' if sign else ''},.{digits}f}"
     return text.replace("-", "\u2212") if sign else text
 

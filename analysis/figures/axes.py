@@ -36,7 +36,7 @@ class Panel:
         logarithmic: bool = False,
         named: bool = True,
     ) -> None:
-        self._left, self._right = 52.0, WIDTH - (124.0 if named else 14.0)
+        self._left, self._right = 52.0, WIDTH - (132.0 if named else 14.0)
         self._top, self._bottom = 24.0, HEIGHT - 42.0
         self._logarithmic = logarithmic
         self._x = self._scaled(x)

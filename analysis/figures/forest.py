@@ -11,6 +11,8 @@ from analysis.figures.axes import WIDTH, extent_of, tick_text, ticks, widened
 from analysis.statistics import Estimate
 
 ROW = 38
+ROOM = 29
+"""Characters of a name that fit beside its numbers."""
 LEFT, RIGHT = 14.0, WIDTH - 14.0
 
 

@@ -12,6 +12,7 @@ from analysis.groups import Group
 from analysis.runs import Curve
 
 POINTS = 120
+TIMES = ((3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
 
 
 def steps_panel(groups: Sequence[Group], colours: Colours) -> str:
@@ -33,7 +34,7 @@ def time_panel(groups: Sequence[Group], colours: Colours) -> str:
     """Return a panel of returns against the time of training; empty if no run knows its time."""
     spent = [run.curve.wall_seconds for group in groups for run in group.runs]
     longest = max((seconds[-1] for seconds in spent if seconds.size), default=0.0)
-    unit, name = (3600.0, "hours") if longest > 7200 else (60.0, "minutes")
+    unit, name = next((size, name) for size, name in TIMES if longest > 2 * size or size == 1.0)
     curves = {
         group.label: [
             Curve(run.curve.wall_seconds / unit, run.curve.returns)

@@ -1,6 +1,5 @@
 """Colours of brains that can be read on white and on black, by colour-blind readers too."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -29,9 +28,14 @@ class Colours:
     def __getitem__(self, label: str) -> str:
         return self._names[label]
 
-    def short(self, label: str) -> str:
-        """Return a name of the label that fits beside a panel."""
-        return self._short[label]
+    def short(self, label: str, room: int = LONGEST_NAME) -> str:
+        """Return the label where it fits, else its short name.
+
+        Args:
+            label: One of the labels.
+            room: Characters that fit.
+        """
+        return label if len(label) <= room else self._short[label]
 
     def css(self, background: str) -> str:
         """Return the rules that give each class its colour before a background."""
@@ -61,12 +65,23 @@ def _short(label: str, longest: int) -> str:
     if len(label) <= longest:
         return label
     brain, _, told = label.partition(" (")
-    values = [re.sub(r"^[^=]*=", "", part) for part in told.rstrip(")").split(", ") if part]
-    name = " ".join([brain, *values])
+    name = " ".join([brain, *(_value(part) for part in told.rstrip(")").split(", ") if part)])
     if len(name) <= longest:
         return name
     head = (longest - 1) // 2
     return f"{name[:head].rstrip()}\u2026{name[len(name) - (longest - 1 - head) :].lstrip()}"
+
+
+def _value(part: str) -> str:
+    """Return the value of `key=value`, without the key: Linear of `reflex=LinearReflex`.
+
+    A part that is left out is taken away: −reflex of `reflex=NoReflex`.
+    """
+    key, equals, value = part.partition("=")
+    kind = value.removesuffix(key[:1].upper() + key[1:])
+    if not equals or kind == value:
+        return value or part
+    return f"\u2212{key}" if kind == "No" else kind
 
 
 def readable(colour: str, background: str, least: float = READABLE) -> str:

@@ -2,7 +2,7 @@
 
 from analysis import tables
 from analysis.ablation import Delta, deltas
-from analysis.figures.forest import Line, forest
+from analysis.figures.forest import ROOM, Line, forest
 from analysis.sections.section import Context, Section, budget, figure, panels
 from analysis.tables import Cell, Table, estimate_cell, estimate_text, word
 
@@ -36,7 +36,7 @@ def ablation(context: Context) -> Section:
 def _picture(context: Context, env: str, found: list[Delta], reference: str) -> str:
     lines = [
         Line(
-            context.colours.short(delta.label),
+            context.colours.short(delta.label, ROOM),
             delta.difference,
             estimate_text(delta.difference, sign=True),
             delta.label,
@@ -58,6 +58,6 @@ def _row(delta: Delta) -> tuple[Cell, ...]:
         word(delta.label),
         Cell(estimate_text(delta.difference, sign=True), delta.difference.value),
         Cell(share, delta.relative.value),
-        estimate_cell(delta.improvement),
+        estimate_cell(delta.improvement, digits=2),
         Cell(f"{delta.runs[0]} against {delta.runs[1]}", delta.runs[0]),
     )

@@ -4,11 +4,11 @@ from itertools import combinations
 
 from analysis import tables
 from analysis.aggregates import Duel, Shared, duel, shared_tasks
-from analysis.figures.forest import Line, forest
+from analysis.figures.forest import ROOM, Line, forest
 from analysis.figures.profiles import profile_panel
 from analysis.sections.section import Context, Section, budget, details, figure, listed, panels
 from analysis.statistics import stratified_bootstrap
-from analysis.tables import Cell, Table, estimate_text, word
+from analysis.tables import Cell, Table, share_text, word
 
 MOST_PAIRS = 12
 
@@ -31,8 +31,8 @@ def aggregates(context: Context) -> Section:
     lines: list[Line] = []
     for label, scores in shared.scores.items():
         estimate = stratified_bootstrap(scores)
-        name, style = context.colours.short(label), context.colours[label]
-        lines.append(Line(name, estimate, estimate_text(estimate), label, style))
+        name, style = context.colours.short(label, ROOM), context.colours[label]
+        lines.append(Line(name, estimate, share_text(estimate), label, style))
     lines.sort(key=lambda line: -line.estimate.value)
     axis = "interquartile mean of normalised scores"
     pooled = forest(lines, axis=axis, told=f"{axis} of {', '.join(shared.scores)}")
@@ -70,7 +70,9 @@ def improvement(context: Context) -> Section:
     )  # fmt: skip
     counted = sorted({count for pair in against[:MOST_PAIRS] for count in found[pair].runs})
     runs = "\u2013".join(map(str, dict.fromkeys((counted[0], counted[-1]))))
-    shown = f"{len(lines)} of {len(found)} pairs; " if len(lines) < len(found) else ""
+    shown = (
+        f"{len(lines)} of {len(found)} pairs, all in the table; " if len(lines) < len(found) else ""
+    )
     told = f"{shown}n = {runs} runs per brain over all tasks of a pair; {budget(context.groups)}."
     body = panels([figure("X > Y", picture, told)])
     return Section("improvement", title, lead, body + tables.as_html(_matrix(labels, context)))
@@ -87,7 +89,7 @@ def _line(context: Context, pair: tuple[str, str], fight: Duel, reference: str |
     return Line(
         f"{short(one)} > {short(other)}",
         probability,
-        estimate_text(probability),
+        share_text(probability),
         f"{one} > {other}",
         context.colours[one],
     )
@@ -104,7 +106,7 @@ def _matrix(labels: list[str], context: Context) -> Table:
                 cells.append(Cell(""))
             else:
                 tasks = f", {len(fight.envs)} task{'s' if len(fight.envs) > 1 else ''}"
-                told = estimate_text(fight.probability) + tasks
+                told = share_text(fight.probability) + tasks
                 cells.append(Cell(told, fight.probability.value))
         rows.append(tuple(cells))
     return Table("", ("P(row > column)", *labels), rows, words=1)

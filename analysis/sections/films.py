@@ -41,7 +41,8 @@ def films(context: Context) -> Section:
 def _film(context: Context, env: str, label: str, run: Run, *, inside: bool) -> str:
     path = run.films[0]
     size = path.stat().st_size / MEGABYTE
-    told = html.escape(f"seed {run.seed}, {path.stem.replace('_', ' ')}, {size:.2g} MB")
+    weight = f"{size:.1f} MB" if size >= 1 else f"{1000 * size:.0f} kB"
+    told = html.escape(f"seed {run.seed}, {path.stem.replace('_', ' ')}, {weight}")
     if inside:
         data = base64.b64encode(path.read_bytes()).decode()
         kind = TYPES[path.suffix]

@@ -1,6 +1,6 @@
 """Learning curves, and final returns with their intervals."""
 
-from analysis.figures.forest import Line, forest
+from analysis.figures.forest import ROOM, Line, forest
 from analysis.figures.learning_curves import steps_panel
 from analysis.sections.section import Context, Section, budget, figure, panels, seeds
 from analysis.statistics import Estimate, stratified_bootstrap
@@ -40,7 +40,7 @@ def final(context: Context) -> Section:
         lines: list[Line] = []
         for group, scores in scored:
             estimate: Estimate = stratified_bootstrap([scores])
-            name, style = context.colours.short(group.label), context.colours[group.label]
+            name, style = context.colours.short(group.label, ROOM), context.colours[group.label]
             lines.append(Line(name, estimate, estimate_text(estimate), group.label, style))
         lines.sort(key=lambda line: -line.estimate.value)
         shown = [group for group, _ in scored]

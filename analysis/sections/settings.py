@@ -25,6 +25,7 @@ def settings(context: Context) -> Section:
         return Section("settings", title, "the runs' configurations are not at hand")
     first = next(iter(told.values()))
     keys = sorted({key for own in told.values() for key in differing_keys(first, own)})
+    keys = [key for key in keys if not any(other.startswith(f"{key}.") for other in keys)]
     if not keys:
         return Section("settings", title, "there is no difference but seed, body and budget")
     rows = [(word(key), *(_cell(told[label], key) for label in told)) for key in keys]

@@ -1,10 +1,8 @@
 import csv
-import json
 import math
 
 import numpy as np
 import pytest
-from omegaconf import OmegaConf
 from PIL import Image
 
 from agents.errors import UsageError
@@ -13,47 +11,7 @@ from analysis.compare import as_csv, as_markdown, as_text, compare, write_compar
 from analysis.groups import group_runs
 from analysis.runs import Curve, find_runs, read_runs
 from analysis.statistics import stratified_bootstrap
-
-SPIKING = {"controller": {"_target_": "brains.spiking.SpikingController", "hidden_size": 256}}
-GRU = {"controller": {"_target_": "brains.gated.GRUController", "hidden_size": 128}}
-
-
-@pytest.fixture
-def make_run(tmp_path):
-    """Write a run folder as a training and an evaluation leave it."""
-
-    def make(name, *, env="Hopper-v5", brain="spiking", seed=0, score=100.0, steps=1000, **more):
-        folder = tmp_path / "runs" / name
-        folder.mkdir(parents=True)
-        parts = {"spiking": SPIKING, "gru": GRU, "none": {}}[brain]
-        agent = more.pop("agent", "ppo")
-        config = {
-            "env": {"id": env, "kwargs": more.pop("kwargs", {})},
-            "brain": {**parts, **more.pop("changes", {})},
-            "agent": {"_target_": f"agents.{agent}"},
-            "choices": {"env": env, "brain": brain, "agent": agent},
-            "seed": seed,
-            "total_steps": 1000,
-            "run_dir": str(folder),
-        }
-        (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
-        rows = ["env_steps,wall_seconds,steps_per_second,episode_return_mean"]
-        for step in range(100, steps + 1, 100):
-            known = step > more.get("blank_until", 0)
-            rows.append(f"{step},{step / 50},50.0,{score * step / 1000 if known else ''}")
-        (folder / "progress.csv").write_text("\n".join(rows) + "\n")
-        if more.get("evaluated", True):
-            episodes = {"returns": [score - 1, score + 1], "lengths": [10, 12]}
-            record = {
-                "format": 1,
-                "env_steps": more.get("evaluated_at", steps),
-                "deterministic": episodes,
-                "exploring": {**episodes, "returns": [score / 2]},
-            }
-            (folder / "evaluation.json").write_text(json.dumps(record))
-        return folder
-
-    return make
+from tests.analysis.run_folders import BRAINS
 
 
 def table(comparison):
@@ -96,7 +54,7 @@ def test_brains_bodies_and_baselines_have_rows_of_their_own(make_run):
 
 
 def test_namesakes_with_other_settings_are_told_apart_by_what_differs(make_run):
-    small = {"controller": {**SPIKING["controller"], "hidden_size": 32}}
+    small = {"controller": {**BRAINS["spiking"]["controller"], "hidden_size": 32}}
     reflexes = [{"reflex": {"_target_": f"brains.reflex.{name}"}} for name in ("Linear", "No")]
     plain = [make_run("a"), make_run("b", seed=1), make_run("c", changes=small)]
     assert {label for _, label in table(compare(plain))} == {
