@@ -19,7 +19,9 @@ def evaluate(config: "DictConfig") -> None:
     import torch
 
     from agents.errors import UsageError
-    from analysis.runs import find_runs
+    from analysis.ablation import reference_of
+    from analysis.groups import group_runs
+    from analysis.runs import find_runs, read_runs
 
     least_values = {"episodes": 0, "num_envs": 1, "num_threads": 1, "seed": 0, "embed_films": 0}
     for key, least in least_values.items():
@@ -28,6 +30,8 @@ def evaluate(config: "DictConfig") -> None:
     torch.set_num_threads(config.num_threads)
     strangers: list[str] = []
     runs = find_runs(_patterns(config.runs), strangers)
+    if len(runs) > 1 and config.reference:
+        reference_of(group_runs(read_runs(runs)[0])[0], config.reference)  # a typo is told at once
     for run in runs:
         _look_at(run, config, among_others=len(runs) > 1)
     if len(runs) > 1:

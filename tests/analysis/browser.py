@@ -33,15 +33,24 @@ class Visit:
 
 
 @contextmanager
-def visiting(path, *, width=1280):
-    """Open a file in a browser without a network."""
+def chromium():
+    """Start a browser, or skip the test."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable(playwright))
         try:
-            context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
-            visit = Visit(context.new_page())
-            visit.page.goto(path.as_uri())
-            yield visit
+            yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def visiting(browser, path, *, width=1280):
+    """Open a file in a browser without a network."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
+    try:
+        visit = Visit(context.new_page())
+        visit.page.goto(path.as_uri())
+        yield visit
+    finally:
+        context.close()

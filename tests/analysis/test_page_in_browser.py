@@ -1,9 +1,11 @@
+import shutil
+
 import pytest
 
 from analysis.compare import compare
 from analysis.normalisation import Anchors
 from analysis.report import write_report
-from tests.analysis.browser import visiting
+from tests.analysis.browser import chromium, visiting
 from tests.analysis.run_folders import ONSET, write_run
 
 COLUMN = """(name) => {
@@ -37,11 +39,19 @@ def report(tmp_path_factory):
     ]  # fmt: skip
     runs.append(write_run(folder / "runs" / "not_evaluated", brain="none", evaluated=False))
     comparison = compare(runs, anchors={"Hopper-v5": Anchors(0.0, 100.0)})
-    return write_report(comparison, folder / "moved" / "away", embed_bytes=10**6)
+    page = write_report(comparison, folder / "comparison", embed_bytes=10**6)
+    shutil.rmtree(folder / "runs")  # the page stands alone, wherever it is taken
+    return page.rename(folder / "elsewhere.html")
 
 
-def test_the_page_loads_without_the_network_without_errors_and_fetches_nothing(report):
-    with visiting(report) as visit:
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as started:
+        yield started
+
+
+def test_the_page_loads_without_the_network_without_errors_and_fetches_nothing(browser, report):
+    with visiting(browser, report) as visit:
         assert visit.page.title() == "Comparison of brains"
         assert visit.page.locator("svg").count() >= 8
         visit.page.wait_for_load_state("networkidle")
@@ -50,8 +60,8 @@ def test_the_page_loads_without_the_network_without_errors_and_fetches_nothing(r
         assert fetched == [report.as_uri()]
 
 
-def test_a_click_on_a_column_sorts_by_number_down_then_up_with_unknown_ones_last(report):
-    with visiting(report) as visit:
+def test_a_click_on_a_column_sorts_by_number_down_then_up_with_unknown_ones_last(browser, report):
+    with visiting(browser, report) as visit:
         head = visit.page.locator("#table th", has_text="deterministic").get_by_role("button")
         head.click()
         falling = visit.page.evaluate(COLUMN, "brain")
@@ -63,8 +73,8 @@ def test_a_click_on_a_column_sorts_by_number_down_then_up_with_unknown_ones_last
         assert visit.errors == []
 
 
-def test_an_embedded_film_plays(report):
-    with visiting(report) as visit:
+def test_an_embedded_film_plays(browser, report):
+    with visiting(browser, report) as visit:
         films = visit.page.locator("video")
         assert films.count() == 3
         for film in films.all():
@@ -72,7 +82,7 @@ def test_an_embedded_film_plays(report):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_sticks_out_of_the_page_and_figures_can_be_read(report, width):
-    with visiting(report, width=width) as visit:
+def test_nothing_sticks_out_of_the_page_and_figures_can_be_read(browser, report, width):
+    with visiting(browser, report, width=width) as visit:
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
         assert min(visit.page.evaluate(TEXT_SIZES)) >= 10.0
