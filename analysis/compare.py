@@ -6,6 +6,7 @@ over the seeds.
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -248,7 +249,8 @@ def as_csv(rows: Sequence[Row]) -> str:
     """Return everything as CSV, at full precision; unknown numbers are blank."""
     names = list(dict.fromkeys(name for row in rows for name in row.measures))
     parts = ("iqm", "low", "high")
-    estimated = [f"{name}_{part}" for name in (*KINDS, NORMALISED, *names) for part in parts]
+    told = (*KINDS, NORMALISED, *map(column_name, names))
+    estimated = [f"{name}_{part}" for name in told for part in parts]
     fixed = ("environment", "brain", "seeds_evaluated", "seeds", "steps_least", "steps_most")
     lines = [
         [
@@ -261,6 +263,11 @@ def as_csv(rows: Sequence[Row]) -> str:
         for row in rows
     ]  # fmt: skip
     return tables.write_csv([*fixed, *estimated, "steps_per_second", "hours"], lines)
+
+
+def column_name(measure: str) -> str:
+    """Return what a measure is called in a CSV file: synaptic_operations_per_action."""
+    return re.sub(r"\W+", "_", measure.replace("/", "_per_")).strip("_").lower()
 
 
 def legend() -> str:

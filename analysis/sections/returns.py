@@ -29,7 +29,8 @@ def final(context: Context) -> Section:
     lead = (
         "Deterministic return after training. Point: interquartile mean over seeds of a run's mean "
         "episode return; bar: its 95 % bootstrap interval. No interval reaches beyond the "
-        "worst and the best seed; where intervals overlap, no difference is shown."
+        "worst and the best seed. Whether two brains differ is said by the probability of "
+        "improvement and by the differences to the reference."
     )
     drawn = []
     for env, groups in context.by_body().items():

@@ -49,7 +49,8 @@ def test_costs_and_adaptation_have_columns_as_soon_as_a_run_tells_them(make_run)
     assert "12.5" in text
     measured = adaptation(read_rewards(run / NAME, "deterministic"))
     assert comparison.rows[0].measures["drop at once"].value == pytest.approx(measured.drop)
-    assert "drop at once_iqm" in as_csv(comparison.rows)
+    assert "nj_per_action_45_nm_low" in as_csv(comparison.rows)
+    assert "drop_at_once_iqm" in as_csv(comparison.rows)
 
 
 def test_a_broken_file_of_rewards_is_said_and_spoils_nothing_else(make_run):
