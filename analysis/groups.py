@@ -69,6 +69,7 @@ def group_runs(runs: Sequence[Run]) -> tuple[list[Group], list[str]]:
             for run in group.runs
             if run.env_steps < WHOLE * group.budget
         ]
+    notes += _conditions(groups)
     seeds = {run.seed for run in runs}
     for group in groups:
         own = Counter(run.seed for run in group.runs)
@@ -80,6 +81,18 @@ def group_runs(runs: Sequence[Run]) -> tuple[list[Group], list[str]]:
             if count > 1:
                 notes.append(f"{group.label} in {group.env} has {count} runs with seed {seed}")
     return groups, notes
+
+
+def _conditions(groups: Sequence[Group]) -> list[str]:
+    """Return a line about every body in which runs were evaluated in different ways."""
+    notes: list[str] = []
+    for env in dict.fromkeys(group.env for group in groups):
+        runs = [run for group in groups if group.env == env for run in group.runs]
+        ways = sorted({run.tested for run in runs if run.tested is not None})
+        if len(ways) > 1:
+            told = ", ".join(f"{episodes} episodes from seed {seed}" for episodes, seed in ways)
+            notes.append(f"runs in {env} were not evaluated alike: {told}")
+    return notes
 
 
 def _labels(runs: Sequence[Run]) -> list[str]:

@@ -75,6 +75,7 @@ class Run(NamedTuple):
         films: Videos of it, newest first.
         parts: The options that were chosen, by config group.
         anchors: Random and reference returns that its own configuration names.
+        tested: Number of evaluated episodes, and the seed of their bodies; None where unknown.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Run(NamedTuple):
     films: tuple[Path, ...] = ()
     parts: Mapping[str, str] = MappingProxyType({})
     anchors: Anchors | None = None
+    tested: tuple[int, int] | None = None
 
 
 def find_runs(patterns: str | Iterable[str], strangers: list[str] | None = None) -> list[Path]:
@@ -182,7 +184,13 @@ def _read_run(folder: Path, notes: list[str]) -> Run:
         films=_films(folder),
         parts={key: str(value) for key, value in (config.get("choices") or {}).items()},
         anchors=anchors_of(config["env"]),
+        tested=_tested(record),
     )
+
+
+def _tested(record: Mapping[str, Any]) -> tuple[int, int] | None:
+    known = "episodes" in record and "seed" in record
+    return (int(record["episodes"]), int(record["seed"])) if known else None
 
 
 def _traces(folder: Path, notes: list[str]) -> dict[str, list[Trace]]:

@@ -49,16 +49,15 @@ def estimate_cell(estimate: Estimate, unknown: str = "", *, digits: int | None =
 
 
 def estimate_text(estimate: Estimate, *, sign: bool = False, digits: int | None = None) -> str:
-    """Return a value with its interval, its ends as precisely as the value.
+    """Return a value with its interval, all with as many digits.
 
     Args:
         estimate: The value, and its interval if it has one.
         sign: Whether to write + too.
-        digits: After the point; None for as many as the value's size asks for.
+        digits: After the point; None for as many as the greatest of the three asks for.
     """
-    value, low, high = (
-        number_text(number, estimate.value, sign=sign, digits=digits) for number in estimate
-    )
+    scale = max(abs(number) for number in estimate if math.isfinite(number))
+    value, low, high = (number_text(number, scale, sign=sign, digits=digits) for number in estimate)
     return value if math.isnan(estimate.low) else f"{value} [{low}, {high}]"
 
 

@@ -34,6 +34,7 @@ def write_run(
     blank_until=0,
     evaluated=True,
     evaluated_at=None,
+    tested=(2, 1000),
     costs=None,
     film_frames=0,
     onset=None,
@@ -47,7 +48,8 @@ def write_run(
         steps: How far the training got, of 1000.
         changes: To the brain's settings.
         blank_until: Step until which no episode had ended.
-        evaluated, evaluated_at: Whether, and at which step.
+        evaluated, evaluated_at, tested: Whether, at which step, in how many episodes from which
+            seed.
         costs: Keys of evaluation.json about what an action costs.
         film_frames: Length of its film; 0 for none.
         onset: First step of a challenge in its evaluated episodes; None for none.
@@ -74,6 +76,8 @@ def write_run(
         record = {
             "format": 1,
             "env_steps": evaluated_at or steps,
+            "episodes": tested[0],
+            "seed": tested[1],
             "deterministic": episodes,
             "exploring": {**episodes, "returns": [score / 2]},
             **(costs or {}),

@@ -10,7 +10,8 @@ from analysis import curves
 from analysis.compare import as_csv, as_markdown, as_text, compare, write_comparison
 from analysis.groups import group_runs
 from analysis.runs import Curve, find_runs, read_runs
-from analysis.statistics import stratified_bootstrap
+from analysis.statistics import Estimate, stratified_bootstrap
+from analysis.tables import estimate_text
 from tests.analysis.run_folders import BRAINS
 
 
@@ -130,6 +131,25 @@ def test_runs_of_different_length_missing_seeds_and_old_evaluations_are_said(mak
         "1000",
     )
     assert "400 to 1k" in as_text(comparison)
+
+
+def test_runs_of_a_body_that_were_not_evaluated_alike_are_said(make_run):
+    alike = [make_run("a"), make_run("b", brain="gru"), make_run("c", env="Ant-v5", tested=(9, 7))]
+    assert not any("alike" in note for note in compare(alike).notes)
+    (said,) = [
+        n for n in compare([*alike, make_run("d", seed=1, tested=(4, 7))]).notes if "alike" in n
+    ]
+    assert said == (
+        "runs in Hopper-v5 were not evaluated alike: "
+        "2 episodes from seed 1000, 4 episodes from seed 7"
+    )
+
+
+def test_an_interval_is_told_with_the_digits_of_its_greatest_end():
+    assert estimate_text(Estimate(0.0851, -0.0615, 0.2318)) == "0.09 [-0.06, 0.23]"
+    assert estimate_text(Estimate(5253.2, 4931.0, 5652.4)) == "5,253 [4,931, 5,652]"
+    assert estimate_text(Estimate(-540.0, -880.0, 17.0), sign=True) == "\u2212540 [\u2212880, +17]"
+    assert estimate_text(Estimate(0.04, math.nan, math.nan), digits=2) == "0.04"
 
 
 def test_the_same_seed_twice_is_said(make_run):
