@@ -19,25 +19,57 @@ def evaluate(config: "DictConfig") -> None:
     import torch
 
     from agents.errors import UsageError
-    from analysis.compare import as_text, compare, write_comparison
-    from analysis.runs import find_runs
+    from analysis.ablation import reference_of
+    from analysis.groups import group_runs
+    from analysis.runs import find_runs, read_runs
 
-    for key, least in (("episodes", 0), ("num_envs", 1), ("num_threads", 1), ("seed", 0)):
+    least_values = {"episodes": 0, "num_envs": 1, "num_threads": 1, "seed": 0, "embed_films": 0}
+    for key, least in least_values.items():
         if config[key] < least:
             raise UsageError(f"{key} must be at least {least}, got {config[key]}")
     torch.set_num_threads(config.num_threads)
-    runs = find_runs(_patterns(config.runs))
+    strangers: list[str] = []
+    runs = find_runs(_patterns(config.runs), strangers)
+    if len(runs) > 1 and config.reference:
+        reference_of(group_runs(read_runs(runs)[0])[0], config.reference)  # a typo is told at once
     for run in runs:
+        _look_at(run, config, among_others=len(runs) > 1)
+    if len(runs) > 1:
+        _compare(runs, strangers, config)
+
+
+def _look_at(run: Path, config: "DictConfig", *, among_others: bool) -> None:
+    """Evaluate a run and film it if asked; one that cannot be, among others, spoils none."""
+    from agents.errors import CheckpointError, RunError, UsageError
+
+    try:
         if config.episodes:
             _measure(run, config)
         if config.video:
             _film(run, config)
-    if len(runs) > 1:
-        comparison = compare(runs)
-        print("\n" + as_text(comparison))
-        folder = Path(config.output or time.strftime("comparisons/%Y-%m-%d_%H-%M-%S"))
-        for path in write_comparison(comparison, folder):
-            print(f"  {path}")
+    except (CheckpointError, RunError, UsageError) as error:
+        if not among_others:
+            raise
+        print(f"{run}  passed over: {error}", flush=True)
+
+
+def _compare(runs: list[Path], strangers: list[str], config: "DictConfig") -> None:
+    """Print the tables, and write them with curves and the page."""
+    from analysis.compare import as_text, compare, write_comparison
+    from analysis.normalisation import read_anchors
+    from analysis.report import write_report
+
+    comparison = compare(
+        runs,
+        notes=strangers,
+        anchors=read_anchors(cli.CONFIGS / "env"),
+        reference=config.reference,
+    )
+    print("\n" + as_text(comparison))
+    folder = Path(config.output or time.strftime("comparisons/%Y-%m-%d_%H-%M-%S"))
+    for path in write_comparison(comparison, folder):
+        print(f"  {path}")
+    print(f"  {write_report(comparison, folder, embed_bytes=round(config.embed_films * 1e6))}")
 
 
 def _measure(run: Path, config: "DictConfig") -> None:

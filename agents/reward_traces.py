@@ -80,7 +80,7 @@ def read_rewards(path: Path, kind: str) -> list[Trace]:
     Raises:
         OSError: There is no such file.
     """
-    with np.load(path, allow_pickle=False) as arrays:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         rewards, episodes = arrays[f"{kind}_rewards"], arrays[f"{kind}_episodes"]
     ends = np.cumsum(episodes[:, 0])
     return [

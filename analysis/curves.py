@@ -9,7 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.runs import Curve, Floats, Group
+from analysis.groups import Group
+from analysis.runs import Curve, Floats
 from analysis.statistics import Band, bootstrap_band
 
 POINTS = 200

@@ -1,14 +1,14 @@
-"""Run folders as data: found, read, and grouped into what is compared.
+"""Run folders as data: found and read.
 
 A folder that is unfinished, broken or foreign is never an error here: what can be used is used, and
 a note says in one line what could not.
 """
 
 import glob
-import hashlib
-from collections import Counter
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,15 +16,19 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from agents.challenge_choice import title
-from agents.config_check import differing_keys
 from agents.errors import UsageError
 from agents.evaluation import read_record
 from agents.progress import read_progress
+from agents.reward_traces import NAME as REWARDS
+from agents.reward_traces import Trace, read_rewards
 from agents.run_folder import RunFolder
+from analysis.measures import costs, recovery
+from analysis.normalisation import Anchors, anchors_of
 
 Floats = NDArray[np.float64]
 
 KINDS = ("deterministic", "exploring")
+FILM_SUFFIXES = (".mp4", ".webm")
 
 NOT_THE_BRAIN = (
     "env", "challenge", "seed", "total_steps", "run_dir", "resume", "checkpoint_every",
@@ -32,7 +36,8 @@ NOT_THE_BRAIN = (
 )  # fmt: skip
 """Settings whose differences do not make another brain or learner."""
 
-MOST_DIFFERENCES = 3
+
+UNKNOWN: Floats = np.empty(0)
 
 
 class Curve(NamedTuple):
@@ -41,10 +46,12 @@ class Curve(NamedTuple):
     Attributes:
         env_steps: Control steps taken until then, [P].
         returns: Mean return of late episodes, [P].
+        wall_seconds: Time spent until then, interruptions left out, s, [P]; empty where unknown.
     """
 
     env_steps: Floats
     returns: Floats
+    wall_seconds: Floats = UNKNOWN
 
 
 class Run(NamedTuple):
@@ -59,7 +66,16 @@ class Run(NamedTuple):
         steps_per_second: Median over the training; nan where unknown.
         curve: Returns during the training.
         episodes: Returns of evaluated episodes by kind; a kind is absent if it was not evaluated.
-        settings: What it was configured with, flat, but for what makes no other brain.
+        settings: What it was configured with, but for what makes no other brain.
+        total_steps: Steps that it was meant to take; 0 where unknown.
+        task: Id of the environment, if its normalisation holds; None where its options were
+            changed.
+        measures: What it costs and how it adapts, by name; see `analysis.measures`.
+        traces: Rewards of evaluated episodes around a challenge's onset, by kind.
+        films: Videos of it, newest first.
+        parts: The options that were chosen, by config group.
+        anchors: Random and reference returns that its own configuration names.
+        tested: Number of evaluated episodes, and the seed of their bodies; None where unknown.
     """
 
     name: str
@@ -71,45 +87,54 @@ class Run(NamedTuple):
     curve: Curve
     episodes: Mapping[str, Floats]
     settings: Mapping[str, Any]
+    total_steps: int = 0
+    task: str | None = None
+    measures: Mapping[str, float] = MappingProxyType({})
+    traces: Mapping[str, Sequence[Trace]] = MappingProxyType({})
+    films: tuple[Path, ...] = ()
+    parts: Mapping[str, str] = MappingProxyType({})
+    anchors: Anchors | None = None
+    tested: tuple[int, int] | None = None
 
 
-class Group(NamedTuple):
-    """Runs of one brain in one body that differ in their seed alone.
-
-    Attributes:
-        env: The body.
-        label: Name of the brain, with the settings that tell it from its namesakes.
-        runs: In the order of their seeds.
-    """
-
-    env: str
-    label: str
-    runs: tuple[Run, ...]
-
-    def scores(self, kind: str) -> Floats:
-        """Return the mean return of each evaluated run, [runs]."""
-        return np.array([run.episodes[kind].mean() for run in self.runs if kind in run.episodes])
-
-
-def find_runs(patterns: str | Iterable[str]) -> list[Path]:
+def find_runs(patterns: str | Iterable[str], strangers: list[str] | None = None) -> list[Path]:
     """Return the run folders that paths and globs name, each once, in order.
 
     Args:
         patterns: Folders of runs, folders that hold some, or globs such as `runs/grid/**`.
+        strangers: Gets a line about every named folder that is no run, nor holds or belongs to one.
 
     Raises:
         UsageError: A pattern names no run.
     """
     found: dict[Path, None] = {}
+    places: dict[Path, None] = {}
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
-        places = [Path(place) for place in sorted(glob.glob(str(pattern), recursive=True))]
-        runs = [place for place in places if (place / "config.yaml").is_file()]
+        named = [Path(place) for place in sorted(glob.glob(str(pattern), recursive=True))]
+        runs = [place for place in named if (place / "config.yaml").is_file()]
         if not runs:
-            runs = [file.parent for place in places for file in sorted(place.glob("*/config.yaml"))]
+            runs = [file.parent for place in named for file in sorted(place.glob("*/config.yaml"))]
         if not runs:
             raise UsageError(f"{pattern} names no run: a run's folder has a config.yaml")
         found.update(dict.fromkeys(runs))
+        places.update(dict.fromkeys(named))
+    if strangers is not None:
+        strangers += [
+            f"{place} is no run: it has no config.yaml" for place in _alone(places, found)
+        ]
     return list(found)
+
+
+def _alone(places: Iterable[Path], runs: Iterable[Path]) -> list[Path]:
+    """Return the outermost folders that neither are runs nor hold or belong to one."""
+    kin = set(runs)
+    holders = {parent for run in kin for parent in run.parents}
+    alone: list[Path] = []
+    for place in places:
+        above = {place, *place.parents}
+        if place.is_dir() and place not in holders and not above & kin and not above & {*alone}:
+            alone.append(place)
+    return alone
 
 
 def read_runs(folders: Iterable[Path]) -> tuple[list[Run], list[str]]:
@@ -123,50 +148,25 @@ def read_runs(folders: Iterable[Path]) -> tuple[list[Run], list[str]]:
     for folder in folders:
         try:
             runs.append(_read_run(folder, notes))
-        except (UsageError, AttributeError, KeyError, TypeError, ValueError) as error:
+        except KeyError as error:
+            notes.append(f"{folder} is left out, it is no whole run: it lacks {error}")
+        except (UsageError, AttributeError, TypeError, ValueError) as error:
             reason = " ".join(str(error).split())[:160]
             notes.append(f"{folder} is left out, it is no whole run: {reason}")
     return runs, notes
 
 
-def group_runs(runs: Sequence[Run]) -> tuple[list[Group], list[str]]:
-    """Put runs that differ in their seed alone into groups, ordered by body and brain.
-
-    Returns:
-        The groups, and a line about every body in which a brain lacks seeds that others have.
-    """
-    labels = _labels(runs)
-    cells: dict[tuple[str, str], list[Run]] = {}
-    for run, label in zip(runs, labels, strict=True):
-        cells.setdefault((run.env, label), []).append(run)
-    groups = [
-        Group(env, label, tuple(sorted(members, key=lambda run: run.seed)))
-        for (env, label), members in sorted(cells.items())
-    ]
-    notes: list[str] = []
-    seeds = {run.seed for run in runs}
-    for group in groups:
-        own = Counter(run.seed for run in group.runs)
-        missing = sorted(seeds - own.keys())
-        if missing:
-            listed = ", ".join(map(str, missing))
-            notes.append(f"{group.label} in {group.env} has no run with seed {listed}")
-        for seed, count in own.items():
-            if count > 1:
-                notes.append(f"{group.label} in {group.env} has {count} runs with seed {seed}")
-    return groups, notes
-
-
 def _read_run(folder: Path, notes: list[str]) -> Run:
     config: Any = OmegaConf.to_container(RunFolder(folder).read_config())
     rows = read_progress(folder / "progress.csv")
-    curve = Curve(_column(rows, "env_steps"), _column(rows, "episode_return_mean"))
-    env_steps = int(curve.env_steps[-1]) if rows else 0
+    steps, returns = _column(rows, "env_steps"), _column(rows, "episode_return_mean")
+    env_steps = int(steps[-1]) if rows else 0
     if env_steps < config["total_steps"]:
         notes.append(f"{folder} is unfinished: {env_steps:,} of {config['total_steps']:,} steps")
     rates = _column(rows, "steps_per_second")
     rates = rates[np.isfinite(rates)]
-    known = np.isfinite(curve.returns)
+    known = np.isfinite(returns)
+    record, traces = read_record(folder) or {}, _traces(folder, notes)
     return Run(
         name=folder.name,
         env=_body(config) + _challenges(folder, config),
@@ -174,10 +174,44 @@ def _read_run(folder: Path, notes: list[str]) -> Run:
         seed=int(config["seed"]),
         env_steps=env_steps,
         steps_per_second=float(np.median(rates)) if rates.size else float("nan"),
-        curve=Curve(curve.env_steps[known], curve.returns[known]),
+        curve=Curve(steps[known], returns[known], whole(_column(rows, "wall_seconds")[known])),
         episodes=_episodes(folder, env_steps, notes),
         settings=_settings(config),
+        total_steps=int(config["total_steps"]),
+        task=None if config["env"].get("kwargs") else _task(config),
+        measures={**costs(rows, record), **recovery(traces)},
+        traces=traces,
+        films=_films(folder),
+        parts={key: str(value) for key, value in (config.get("choices") or {}).items()},
+        anchors=anchors_of(config["env"]),
+        tested=_tested(record),
     )
+
+
+def _tested(record: Mapping[str, Any]) -> tuple[int, int] | None:
+    known = "episodes" in record and "seed" in record
+    return (int(record["episodes"]), int(record["seed"])) if known else None
+
+
+def _traces(folder: Path, notes: list[str]) -> dict[str, list[Trace]]:
+    """Return the rewards around a challenge's onset by kind, and note a broken file."""
+    try:
+        return {kind: read_rewards(folder / REWARDS, kind) for kind in KINDS}
+    except FileNotFoundError:
+        return {}
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        notes.append(f"{folder / REWARDS} cannot be read: {' '.join(str(error).split())[:100]}")
+        return {}
+
+
+def _films(folder: Path) -> tuple[Path, ...]:
+    films = [path for suffix in FILM_SUFFIXES for path in (folder / "videos").glob(f"*{suffix}")]
+    whole = [path for path in films if path.stat().st_size and not path.name.startswith(".")]
+    return tuple(sorted(whole, key=lambda path: (path.stat().st_mtime, path.name), reverse=True))
+
+
+def _task(config: Mapping[str, Any]) -> str:
+    return str(config["env"]["id"]).removeprefix("wetware/")
 
 
 def _episodes(folder: Path, env_steps: int, notes: list[str]) -> dict[str, Floats]:
@@ -194,6 +228,11 @@ def _episodes(folder: Path, env_steps: int, notes: list[str]) -> dict[str, Float
 
 def _column(rows: Sequence[Mapping[str, str]], name: str) -> Floats:
     return np.array([float(row.get(name) or "nan") for row in rows])
+
+
+def whole(column: Floats) -> Floats:
+    """Return a column that is known in every row, or none."""
+    return column if np.isfinite(column).all() else UNKNOWN
 
 
 def _body(config: Mapping[str, Any]) -> str:
@@ -226,33 +265,3 @@ def _class_name(described: Mapping[str, Any]) -> str:
 
 def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in config.items() if key not in NOT_THE_BRAIN}
-
-
-def _labels(runs: Sequence[Run]) -> list[str]:
-    """Return a label per run: its brain, and where namesakes differ, in what."""
-    namesakes: dict[str, list[Run]] = {}
-    for run in runs:
-        namesakes.setdefault(run.brain, []).append(run)
-    told: dict[str, list[str]] = {}
-    for brain, members in namesakes.items():
-        first = members[0].settings
-        keys = {key for run in members for key in differing_keys(first, run.settings)}
-        told[brain] = sorted(keys)
-    return [_label(run, told[run.brain]) for run in runs]
-
-
-def _label(run: Run, keys: Sequence[str]) -> str:
-    parts = [_told(run.settings, key) for key in keys]
-    if len(parts) > MOST_DIFFERENCES:  # all would fill the page; a digest keeps brains apart
-        digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:4]
-        parts = [*parts[:MOST_DIFFERENCES], f"{len(parts) - MOST_DIFFERENCES} more, #{digest}"]
-    return f"{run.brain} ({', '.join(parts)})" if parts else run.brain
-
-
-def _told(settings: Mapping[str, Any], key: str) -> str:
-    value: Any = settings
-    for name in key.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    if key.endswith("._target_"):
-        return f"{key.split('.')[-2]}={str(value).rpartition('.')[2]}"
-    return f"{key.rpartition('.')[2]}={value}"

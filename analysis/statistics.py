@@ -146,7 +146,8 @@ def probability_of_improvement(
         seed: Seed of the resampling.
 
     Returns:
-        The probability and its interval; one half where neither is better.
+        The probability and its interval; one half where neither is better. No interval where a
+        side has a single run of each task.
     """
     if len(strata) != len(rivals):
         raise ValueError(
@@ -155,7 +156,7 @@ def probability_of_improvement(
     ours = [_checked(scores)[np.newaxis] for scores in strata]
     theirs = [_checked(scores)[np.newaxis] for scores in rivals]
     value = float(_win_rate(ours, theirs)[0])
-    if all(scores.shape[-1] == 1 for scores in (*ours, *theirs)):
+    if any(all(scores.shape[-1] == 1 for scores in side) for side in (ours, theirs)):
         return Estimate(value, np.nan, np.nan)
     generator = np.random.default_rng(seed)
     samples = _win_rate(
@@ -164,6 +165,86 @@ def probability_of_improvement(
     )
     low, high = np.quantile(samples, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Estimate(value, float(low), float(high))
+
+
+def difference(
+    scores: ArrayLike,
+    rivals: ArrayLike,
+    statistic: Statistic = interquartile_mean,
+    *,
+    confidence: float = 0.95,
+    repetitions: int = 2000,
+    seed: int = 0,
+) -> Estimate:
+    """Estimate by how much a statistic of our runs exceeds that of a rival's, on one task.
+
+    The runs of both sides are resampled independently.
+
+    Args:
+        scores: Scores of our runs, [runs].
+        rivals: Scores of the rival's runs, [rivals].
+        statistic: Reduces the runs of a side.
+        confidence: Probability that the interval should cover, between 0 and 1.
+        repetitions: Number of bootstrap samples.
+        seed: Seed of the resampling.
+
+    Returns:
+        The difference and its interval, in the unit of the scores; no interval where a side has
+        a single run.
+    """
+    sides = [_checked(side)[np.newaxis] for side in (scores, rivals)]
+    value = float((statistic(sides[0]) - statistic(sides[1]))[0])
+    if any(side.shape[-1] == 1 for side in sides):
+        return Estimate(value, np.nan, np.nan)
+    generator = np.random.default_rng(seed)
+    ours, theirs = (statistic(_resample([side], repetitions, generator)) for side in sides)
+    low, high = np.quantile(ours - theirs, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Estimate(value, float(low), float(high))
+
+
+def performance_profile(
+    strata: Sequence[ArrayLike],
+    thresholds: ArrayLike,
+    *,
+    confidence: float = 0.95,
+    repetitions: int = 2000,
+    seed: int = 0,
+) -> Band:
+    """Estimate which share of the runs scores above each threshold, averaged over tasks.
+
+        F(tau) = mean over tasks of mean over runs of [x > tau]
+
+    Args:
+        strata: Normalised scores of the runs of each task, one [runs] array per task.
+        thresholds: Scores tau, [P].
+        confidence: Probability that each interval should cover, between 0 and 1.
+        repetitions: Number of bootstrap samples.
+        seed: Seed of the resampling.
+
+    Returns:
+        The share and its pointwise interval, between 0 and 1, each [P].
+    """
+    levels = np.asarray(thresholds, dtype=np.float64)
+    tasks = [_checked(scores)[np.newaxis] for scores in strata]
+    if not tasks:
+        raise ValueError("there is nothing to average: no stratum was given")
+    value = _share_above(tasks, levels)[0]
+    if all(scores.shape[-1] == 1 for scores in tasks):
+        unknown = np.full_like(value, np.nan)
+        return Band(value, unknown, unknown)
+    generator = np.random.default_rng(seed)
+    drawn = [_resample([scores], repetitions, generator)[:, 0] for scores in tasks]
+    shares = _share_above(drawn, levels)
+    low, high = np.quantile(shares, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    return Band(value, low, high)
+
+
+def _share_above(tasks: Sequence[Floats], levels: Floats) -> Floats:
+    """Return the share of runs above each level, averaged over tasks: [S, runs] to [S, P]."""
+    return np.mean(
+        [np.stack([(runs > level).mean(axis=1) for level in levels], axis=-1) for runs in tasks],
+        axis=0,
+    )
 
 
 def _resample(curves: Sequence[Floats], repetitions: int, generator: np.random.Generator) -> Floats:

@@ -12,14 +12,12 @@ interrupted ones go on from their last checkpoint. `--aggregate` works at any ti
 """
 
 import argparse
-import csv
-import json
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -28,17 +26,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+from agents.cli import CONFIGS
 from agents.evaluation import read_record
-from agents.run_folder import RunFolder, versions, write_whole
-from analysis.compare import Comparison, as_text, tabulate, write_comparison
-from analysis.runs import KINDS, Curve, Run, group_runs, read_runs
+from agents.run_folder import RunFolder
+from analysis.compare import as_text, compare_runs, write_comparison
+from analysis.normalisation import read_anchors
+from analysis.recorded import collect, read_results
+from analysis.report import write_report
+from analysis.runs import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "returns"
 TASKS = ("HalfCheetah-v5", "Hopper-v5", "Walker2d-v5")
 MILLION = 1_000_000
-CURVE_ROWS = 200
-CELL = ("env", "brain", "seed")  # what tells one from another in the raw CSVs
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
 
 
@@ -201,118 +201,14 @@ def _returns(cell: Cell) -> str:
     return ", ".join(told)
 
 
-def collect(runs: Path, results: Path, *, keep: bool = False) -> list[str]:
-    """Write curves.csv and episodes.csv from run folders; return notes about what is amiss.
-
-    Args:
-        runs: Where the cells were trained.
-        results: Where the raw numbers are written.
-        keep: Whether rows recorded there before stay, of cells that `runs` does not hold.
-    """
-    folders = sorted(file.parent for file in runs.glob("*/*/config.yaml"))
-    found, notes = read_runs(folders)
-    curves: list[Sequence[object]] = []
-    episodes: list[Sequence[object]] = []
-    for run, folder in _paired(found, folders):
-        key = (run.env, folder.name.rpartition("_seed")[0], run.seed)
-        kept = np.unique(np.linspace(0, run.curve.env_steps.size - 1, CURVE_ROWS).astype(int))
-        for index in kept if run.curve.env_steps.size else ():
-            steps, earned = run.curve.env_steps[index], run.curve.returns[index]
-            curves.append((*key, int(steps), round(float(earned), 3)))
-        for kind in run.episodes:
-            record = (read_record(folder) or {})[kind]
-            for episode, (earned, length) in enumerate(
-                zip(record["returns"], record["lengths"], strict=True)
-            ):
-                values = (episode, round(earned, 3), length)
-                episodes.append((*key, run.env_steps, run.steps_per_second, kind, *values))
-    for name, measures, rows in (
-        ("curves.csv", ("env_steps", "episode_return_mean"), curves),
-        (
-            "episodes.csv",
-            ("env_steps", "steps_per_second", "kind", "episode", "return", "length"),
-            episodes,
-        ),
-    ):
-        before = _recorded_elsewhere(results / name, rows) if keep else []
-        _write_csv(results / name, (*CELL, *measures), [*before, *rows])
-    write_whole(results / "versions.json", json.dumps(versions(), indent=2) + "\n")
-    return [note.replace(f"{runs}/", "") for note in notes]
-
-
-def _recorded_elsewhere(path: Path, rows: Sequence[Sequence[object]]) -> list[list[str]]:
-    """Return the rows that a file holds of cells of which there are no new ones."""
-    if not path.exists():
-        return []
-    new = {tuple(map(str, row[: len(CELL)])) for row in rows}
-    with path.open(encoding="utf-8", newline="") as file:
-        recorded = list(csv.reader(file))[1:]
-    return [row for row in recorded if tuple(row[: len(CELL)]) not in new]
-
-
-def _paired(runs: Iterable[Run], folders: Sequence[Path]) -> Iterator[tuple[Run, Path]]:
-    """Yield runs with their folders; folders that hold no whole run are passed over."""
-    left = iter(folders)
-    for run in runs:
-        yield run, next(folder for folder in left if folder.name == run.name)
-
-
-def read_results(results: Path) -> list[Run]:
-    """Return the runs that curves.csv and episodes.csv tell of."""
-    curves: dict[tuple[str, str, str], list[dict[str, str]]] = {}
-    episodes: dict[tuple[str, str, str], list[dict[str, str]]] = {}
-    for name, rows in (("curves.csv", curves), ("episodes.csv", episodes)):
-        with (results / name).open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                rows.setdefault((row["env"], row["brain"], row["seed"]), []).append(row)
-    return [
-        _run_of(key, curves.get(key, []), episodes.get(key, []))
-        for key in sorted(curves.keys() | episodes.keys())
-    ]
-
-
-def _run_of(
-    key: tuple[str, str, str],
-    curve: Sequence[Mapping[str, str]],
-    episodes: Sequence[Mapping[str, str]],
-) -> Run:
-    env, brain, seed = key
-    returns = {
-        kind: np.array([float(row["return"]) for row in episodes if row["kind"] == kind])
-        for kind in KINDS
-    }
-    last = episodes[0] if episodes else curve[-1]
-    return Run(
-        name=f"{brain}_seed{seed}",
-        env=env,
-        brain=brain,
-        seed=int(seed),
-        env_steps=int(last["env_steps"]),
-        steps_per_second=float(last.get("steps_per_second", "nan")),
-        curve=Curve(
-            np.array([float(row["env_steps"]) for row in curve]),
-            np.array([float(row["episode_return_mean"]) for row in curve]),
-        ),
-        episodes={kind: values for kind, values in returns.items() if values.size},
-        settings={},
-    )
-
-
 def report(notes: Sequence[str], results: Path) -> None:
-    """Write the table and the figure from the raw CSVs, and print the table."""
-    groups, absent = group_runs(read_results(results))
-    comparison = Comparison(groups, tabulate(groups), [*notes, *absent])
+    """Write the table, the figure and the page from the raw CSVs, and print the table."""
+    anchors = read_anchors(CONFIGS / "env")
+    comparison = compare_runs(read_results(results), notes, anchors=anchors)
     write_comparison(comparison, results)
+    write_report(comparison, results, embed_bytes=0)
     print(as_text(comparison))
     print(f"\nwritten to {results}")
-
-
-def _write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(head)
-        writer.writerows(rows)
 
 
 def main() -> int:

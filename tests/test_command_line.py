@@ -1,5 +1,6 @@
 """A mistake on the command line ends in one line that names what is right, and loses nothing."""
 
+import shutil
 import signal
 
 import pytest
@@ -249,11 +250,27 @@ def test_evaluation_writes_returns_and_compares_runs(command, tmp_path):
     code, out, err = command("runs=runs/*", *options, job=evaluate.evaluate)
     assert code == 0, err
     assert len(list(tmp_path.glob("runs/*/evaluation.json"))) == 2
-    assert {path.name for path in (tmp_path / "out").iterdir()} >= {
-        "comparison.md",
-        "comparison.csv",
-    }
+    made = {path.name for path in (tmp_path / "out").iterdir()}
+    assert made == {"comparison.md", "comparison.csv", "curves.png", "report.html"}
     assert "deterministic" in out
+
+
+def test_what_is_no_run_or_has_no_checkpoint_is_passed_over_and_said(command, tmp_path):
+    assert command(*TINY, "env=InvertedPendulum-v5", "total_steps=32", "run_dir=runs/a")[0] == 0
+    (tmp_path / "runs" / "notes").mkdir()
+    shutil.copytree(tmp_path / "runs" / "a", tmp_path / "runs" / "early")
+    shutil.rmtree(tmp_path / "runs" / "early" / "checkpoints")
+    options = ("runs=runs/**", "episodes=1", "num_threads=1", "output=out")
+    code, out, err = command(*options, job=evaluate.evaluate)
+    assert (code, err) == (0, "")
+    assert "runs/early  passed over: " in out
+    page = (tmp_path / "out" / "report.html").read_text()
+    for said in ("runs/notes is no run: it has no config.yaml", "runs/early was not evaluated"):
+        assert f"note: {said}" in out
+        assert said in page
+    code, out, err = command(*options, "reference=mpl", job=evaluate.evaluate)
+    assert (code, err.strip()) == (2, "unknown reference 'mpl'; did you mean 'mlp'?")
+    assert out == ""  # said before anything is evaluated
 
 
 def test_a_challenge_that_does_not_fit_is_told_in_one_line(command):

@@ -1,58 +1,18 @@
 import csv
-import json
 import math
 
 import numpy as np
 import pytest
-from omegaconf import OmegaConf
 from PIL import Image
 
 from agents.errors import UsageError
 from analysis import curves
 from analysis.compare import as_csv, as_markdown, as_text, compare, write_comparison
-from analysis.runs import Curve, find_runs, group_runs, read_runs
-from analysis.statistics import stratified_bootstrap
-
-SPIKING = {"controller": {"_target_": "brains.spiking.SpikingController", "hidden_size": 256}}
-GRU = {"controller": {"_target_": "brains.gated.GRUController", "hidden_size": 128}}
-
-
-@pytest.fixture
-def make_run(tmp_path):
-    """Write a run folder as a training and an evaluation leave it."""
-
-    def make(name, *, env="Hopper-v5", brain="spiking", seed=0, score=100.0, steps=1000, **more):
-        folder = tmp_path / "runs" / name
-        folder.mkdir(parents=True)
-        parts = {"spiking": SPIKING, "gru": GRU, "none": {}}[brain]
-        agent = more.pop("agent", "ppo")
-        config = {
-            "env": {"id": env, "kwargs": more.pop("kwargs", {})},
-            "brain": {**parts, **more.pop("changes", {})},
-            "agent": {"_target_": f"agents.{agent}"},
-            "choices": {"env": env, "brain": brain, "agent": agent},
-            "seed": seed,
-            "total_steps": 1000,
-            "run_dir": str(folder),
-        }
-        (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
-        rows = ["env_steps,wall_seconds,steps_per_second,episode_return_mean"]
-        for step in range(100, steps + 1, 100):
-            known = step > more.get("blank_until", 0)
-            rows.append(f"{step},{step / 50},50.0,{score * step / 1000 if known else ''}")
-        (folder / "progress.csv").write_text("\n".join(rows) + "\n")
-        if more.get("evaluated", True):
-            episodes = {"returns": [score - 1, score + 1], "lengths": [10, 12]}
-            record = {
-                "format": 1,
-                "env_steps": more.get("evaluated_at", steps),
-                "deterministic": episodes,
-                "exploring": {**episodes, "returns": [score / 2]},
-            }
-            (folder / "evaluation.json").write_text(json.dumps(record))
-        return folder
-
-    return make
+from analysis.groups import group_runs
+from analysis.runs import Curve, find_runs, read_runs
+from analysis.statistics import Estimate, stratified_bootstrap
+from analysis.tables import estimate_text
+from tests.analysis.run_folders import BRAINS
 
 
 def table(comparison):
@@ -95,7 +55,7 @@ def test_brains_bodies_and_baselines_have_rows_of_their_own(make_run):
 
 
 def test_namesakes_with_other_settings_are_told_apart_by_what_differs(make_run):
-    small = {"controller": {**SPIKING["controller"], "hidden_size": 32}}
+    small = {"controller": {**BRAINS["spiking"]["controller"], "hidden_size": 32}}
     reflexes = [{"reflex": {"_target_": f"brains.reflex.{name}"}} for name in ("Linear", "No")]
     plain = [make_run("a"), make_run("b", seed=1), make_run("c", changes=small)]
     assert {label for _, label in table(compare(plain))} == {
@@ -173,6 +133,25 @@ def test_runs_of_different_length_missing_seeds_and_old_evaluations_are_said(mak
     assert "400 to 1k" in as_text(comparison)
 
 
+def test_runs_of_a_body_that_were_not_evaluated_alike_are_said(make_run):
+    alike = [make_run("a"), make_run("b", brain="gru"), make_run("c", env="Ant-v5", tested=(9, 7))]
+    assert not any("alike" in note for note in compare(alike).notes)
+    (said,) = [
+        n for n in compare([*alike, make_run("d", seed=1, tested=(4, 7))]).notes if "alike" in n
+    ]
+    assert said == (
+        "runs in Hopper-v5 were not evaluated alike: "
+        "2 episodes from seed 1000, 4 episodes from seed 7"
+    )
+
+
+def test_an_interval_is_told_with_the_digits_of_its_greatest_end():
+    assert estimate_text(Estimate(0.0851, -0.0615, 0.2318)) == "0.09 [-0.06, 0.23]"
+    assert estimate_text(Estimate(5253.2, 4931.0, 5652.4)) == "5,253 [4,931, 5,652]"
+    assert estimate_text(Estimate(-540.0, -880.0, 17.0), sign=True) == "\u2212540 [\u2212880, +17]"
+    assert estimate_text(Estimate(0.04, math.nan, math.nan), digits=2) == "0.04"
+
+
 def test_the_same_seed_twice_is_said(make_run):
     comparison = compare([make_run("a"), make_run("b")])
     assert comparison.notes == ["spiking in Hopper-v5 has 2 runs with seed 0"]
@@ -216,7 +195,7 @@ def test_markdown_has_as_many_cells_in_every_line(make_run):
     comparison = compare([make_run("a"), make_run("b", brain="gru", kwargs={"x": "a|b"})])
     lines = [line for line in as_markdown(comparison).splitlines() if line.startswith("|")]
     assert len(lines) == 4
-    assert {line.replace("\\|", "").count("|") for line in lines} == {8}
+    assert {line.replace("\\|", "").count("|") for line in lines} == {9}
 
 
 def test_a_curve_is_told_over_the_runs_that_got_so_far():

@@ -4,7 +4,9 @@ from scipy import stats
 
 from analysis.statistics import (
     bootstrap_band,
+    difference,
     interquartile_mean,
+    performance_profile,
     probability_of_improvement,
     stratified_bootstrap,
 )
@@ -123,3 +125,58 @@ def test_a_brain_that_always_wins_has_probability_one_with_a_closed_interval():
 def test_scores_that_cannot_be_averaged_are_refused_with_the_reason(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_performance_profile_is_the_share_of_runs_strictly_above_each_threshold():
+    # Task means of [x > tau]: 2/3 and 1/2 above 1, 1/3 and 1/2 above 2, none above 5.
+    band = performance_profile([[1.0, 2.0, 3.0], [0.0, 5.0]], [-1.0, 1.0, 2.0, 5.0])
+    assert band.value == pytest.approx([1.0, (2 / 3 + 1 / 2) / 2, (1 / 3 + 1 / 2) / 2, 0.0])
+
+
+def test_a_performance_profile_agrees_with_the_published_definition_and_bootstrap():
+    scores = np.random.default_rng(2).normal(size=(10, 3))  # runs by tasks, as published
+    thresholds = np.linspace(-2, 2, 9)
+    published = np.array([np.mean(scores > tau) for tau in thresholds])
+    band = performance_profile(list(scores.T), thresholds, repetitions=20_000)
+    assert band.value == pytest.approx(published)
+    generator = np.random.default_rng(9)
+    samples = [
+        [np.mean(resampled > tau) for tau in thresholds]
+        for resampled in (
+            np.stack([generator.choice(task, 10) for task in scores.T], axis=1) for _ in range(4000)
+        )
+    ]
+    low, high = np.quantile(samples, [0.025, 0.975], axis=0)
+    assert band.low == pytest.approx(low, abs=0.04)
+    assert band.high == pytest.approx(high, abs=0.04)
+
+
+def test_the_mean_of_positive_scores_is_the_area_under_their_profile():
+    scores = np.random.default_rng(1).uniform(size=(2, 7))
+    thresholds = np.linspace(0, 1, 2001)
+    band = performance_profile(list(scores), thresholds)
+    assert np.trapezoid(band.value, thresholds) == pytest.approx(scores.mean(), abs=1e-3)
+
+
+def test_a_difference_is_that_of_the_statistics_with_both_sides_resampled():
+    def gap(x, y, axis):
+        return stats.trim_mean(x, 0.25, axis=axis) - stats.trim_mean(y, 0.25, axis=axis)
+
+    expected = stats.bootstrap(
+        (FIRST, SECOND), gap, method="percentile", n_resamples=20_000, rng=1
+    ).confidence_interval
+    estimate = difference(FIRST, SECOND, repetitions=20_000)
+    assert estimate.value == pytest.approx(5.5 - 5.0)
+    assert estimate.low == pytest.approx(expected.low, abs=0.15)
+    assert estimate.high == pytest.approx(expected.high, abs=0.15)
+
+
+def test_a_side_with_a_single_run_gives_no_interval():
+    for estimate in (
+        difference([1.0], [2.0, 3.0]),
+        probability_of_improvement([[1.0]], [[2.0, 3.0]]),
+        probability_of_improvement([[1.0, 2.0]], [[3.0]]),
+    ):
+        assert np.isfinite(estimate.value)
+        assert np.isnan([estimate.low, estimate.high]).all()
+    assert np.isnan(performance_profile([[1.0], [2.0]], [0.0]).low).all()

@@ -105,12 +105,13 @@ def test_raw_numbers_alone_give_the_same_table_again(grid, tmp_path, capsys):
     results = tmp_path / "results"
     returns.report(returns.collect(tmp_path / "runs", results), results)
     first = {path.name: path.read_bytes() for path in results.iterdir()}
-    made = {"comparison.md", "comparison.csv", "curves.png"}
-    assert set(first) == made | {"curves.csv", "episodes.csv", "versions.json"}
+    made = {"comparison.md", "comparison.csv", "curves.png", "report.html"}
+    assert set(first) == made | {"curves.csv", "episodes.csv", "costs.csv", "versions.json"}
     for name in made:
         (results / name).unlink()
     returns.report([], results)
-    assert (results / "comparison.csv").read_bytes() == first["comparison.csv"]
+    for name in ("comparison.csv", "report.html"):
+        assert (results / name).read_bytes() == first[name]
     assert "Hopper-v5" in capsys.readouterr().out
 
 

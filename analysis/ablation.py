@@ -1,0 +1,113 @@
+"""What a brain loses when something is changed: differences to the full one, body by body."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from agents.config_check import unknown
+from analysis.aggregates import FINAL
+from analysis.groups import Group
+from analysis.statistics import (
+    Estimate,
+    difference,
+    interquartile_mean,
+    probability_of_improvement,
+)
+
+FULL = "full"
+LEFT_OUT = "none"
+"""The option of a config group that leaves a part out."""
+
+
+class Delta(NamedTuple):
+    """A brain against the reference in one body.
+
+    Attributes:
+        env: The body.
+        label: The brain.
+        difference: Of the interquartile means of returns, this brain's minus the reference's.
+        relative: The same as a share of the reference's size; nan where that is 0.
+        improvement: Probability that a run of this brain beats one of the reference.
+        runs: Evaluated runs of this brain and of the reference.
+    """
+
+    env: str
+    label: str
+    difference: Estimate
+    relative: Estimate
+    improvement: Estimate
+    runs: tuple[int, int]
+
+
+def reference_of(groups: Sequence[Group], asked: str | None) -> tuple[str | None, list[str]]:
+    """Return the label of the brain that the others are held against, and a line of doubt.
+
+    Args:
+        groups: The runs.
+        asked: A label, words of it that no other label has, or a brain's name; None for the full
+            brain. Of several namesakes the one with the fewest parts left out is meant.
+
+    Raises:
+        UsageError: No brain is called so.
+    """
+    labels = list(dict.fromkeys(group.label for group in groups))
+    brains = {group.label: group.runs[0].brain for group in groups}
+    if asked in labels:
+        return asked, []
+    name = asked or FULL
+    namesakes = [label for label in labels if brains[label] == name]
+    if not namesakes:
+        alike = [label for label in labels if _words(name) <= _words(label)]
+        if asked is not None and len(alike) == 1:
+            return alike[0], []
+        if asked is not None and labels:
+            raise unknown("reference", asked, [*labels, *brains.values()])
+        return None, []
+    missing = {label: _left_out(groups, label) for label in namesakes}
+    least = min(missing.values())
+    fullest = [label for label in namesakes if missing[label] == least]
+    if len(fullest) == 1:
+        return fullest[0], []
+    listed = ", ".join(map(repr, fullest))
+    return None, [
+        f"several brains are called {name}: name the reference by words that only it has, "
+        f"of {listed}"
+    ]
+
+
+def deltas(groups: Sequence[Group], reference: str) -> list[Delta]:
+    """Return the differences of all brains to the reference, in the bodies that it has runs in.
+
+    Args:
+        groups: The runs.
+        reference: Label of the brain that the others are held against.
+    """
+    bases = {group.env: group.scores(FINAL) for group in groups if group.label == reference}
+    found: list[Delta] = []
+    for group in groups:
+        base, own = bases.get(group.env), group.scores(FINAL)
+        if group.label == reference or base is None or not base.size or not own.size:
+            continue
+        gap = difference(own, base)
+        size = abs(float(interquartile_mean(base)))
+        share = Estimate(*(part / size if size else float("nan") for part in gap))
+        found.append(
+            Delta(
+                env=group.env,
+                label=group.label,
+                difference=gap,
+                relative=share,
+                improvement=probability_of_improvement([own], [base]),
+                runs=(own.size, base.size),
+            )
+        )
+    return found
+
+
+def _words(label: str) -> set[str]:
+    return set(re.findall(r"[\w.+-]+", label))
+
+
+def _left_out(groups: Sequence[Group], label: str) -> int:
+    parts = next(group.runs[0].parts for group in groups if group.label == label)
+    return sum(part == LEFT_OUT for name, part in parts.items() if name.startswith("brain/"))

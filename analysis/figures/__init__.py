@@ -1,0 +1,1 @@
+"""Figures as inline SVG: they take colours and type from the page that holds them."""
