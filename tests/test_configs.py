@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from gymnasium.spaces import Box
 from omegaconf import OmegaConf
 
 from agents import cli
 from agents.build import build_agent, build_part, make_env
 from agents.config_check import check_config
+from agents.errors import UsageError
 from tests.command_line import CONFIGS, SMALL
 
 GROUPS = sorted(
@@ -78,6 +80,25 @@ def test_the_defaults_need_no_override():
     config = compose()
     assert config.env.id == "HalfCheetah-v5"
     assert config.run_dir is None
+
+
+def test_a_brain_brings_its_feedback_and_the_command_line_overrules_it():
+    assert compose().feedback == []
+    assert compose("brain.feedback=[action,alive]").feedback == ["action", "alive"]
+    chosen = compose("brain.feedback=[action,alive]", "feedback=[reward]", "num_envs=2")
+    env = make_env(chosen)
+    assert set(env.observation_space.spaces) == {"senses", "reward"}
+    env.reset()
+    assert compose("brain=none", "agent=sb3_ppo").feedback == []
+    del chosen["feedback"]  # as in the configuration of an older run
+    assert isinstance(make_env(chosen).observation_space, Box)
+
+
+def test_a_wrong_kind_of_feedback_is_answered_in_one_line():
+    with pytest.raises(UsageError, match="unknown feedback 'rewrd'; did you mean 'reward'"):
+        make_env(compose("feedback=[rewrd]"))
+    with pytest.raises(UsageError, match="feedback must be a list"):
+        compose("feedback=action")
 
 
 def test_every_group_says_in_its_first_line_what_an_option_is():
