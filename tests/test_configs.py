@@ -152,3 +152,30 @@ def test_a_challenge_by_its_name_is_the_one_that_the_command_line_chooses():
         for name in ("name", "severity", "level", "split", "held_out"):
             assert getattr(part, name) == getattr(named, name), (option, name)
         assert part.onset._window == named.onset._window
+
+
+def test_one_key_sets_the_size_of_every_part_and_base_is_what_was_measured():
+    chosen = ("brain=gru", "brain/world_model=predictive", "brain/perception=sparse")
+
+    def sizes(*overrides):
+        brain = compose(*chosen, *overrides).brain
+        hidden = (brain.controller.hidden_size, brain.world_model.hidden_size)
+        return (
+            *hidden,
+            brain.perception.units,
+            brain.perception.winners,
+            *brain.critic.hidden_sizes,
+        )
+
+    small, base, large = (sizes(f"brain.size={size}") for size in ("small", "base", "large"))
+    assert sizes() == base == (128, 96, 512, 32, 128, 128)
+    assert all(a < b < c for a, b, c in zip(small, base, large, strict=True))
+    assert compose("brain=spiking").brain.controller.hidden_size == 512
+    assert compose("brain=mlp").brain.controller.hidden_sizes == [128, 128]
+    assert sizes("brain.size=large", "brain.controller.hidden_size=7")[:2] == (7, large[1])
+
+
+def test_an_unknown_size_is_answered_in_one_line_with_the_nearest():
+    with pytest.raises(UsageError, match=r"brain.sizes.larg, .* did you mean 'large'") as told:
+        compose("brain.size=larg")
+    assert "\n" not in str(told.value)
