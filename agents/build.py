@@ -70,6 +70,7 @@ def make_env(config: DictConfig) -> VecEnv:
             num_threads=config.num_threads,
             stagger=config.stagger,
             env_kwargs=plain["env"]["kwargs"],
+            feedback=plain.get("feedback") or (),  # older runs have none
         )
     except (ValueError, TypeError, ImportError) as error:
         raise UsageError(_first_line(error)) from error
@@ -87,7 +88,6 @@ def build_agent(config: DictConfig, env: VecEnv) -> Learner:
     """
     options: Any = OmegaConf.to_container(config.agent, resolve=True)
     brain: Any = OmegaConf.to_container(config.brain, resolve=True)
-    brain.pop("learning", None)  # told to the learner, by interpolation
     try:
         parts = {name: build_part(option) for name, option in options.items()}
         learner = factory_from_config(parts, trusted=TRUSTED)

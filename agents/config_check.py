@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import inspect
+import re
 import types
 import typing
 from collections.abc import Collection, Iterator, Mapping
@@ -75,7 +76,22 @@ def _unresolved(config: DictConfig, error: OmegaConfBaseException) -> str:
             "this agent trains a brain, and brain=none is none: choose one (brain=spiking), "
             "or an agent with a network of its own (agent=sb3_ppo)"
         )
+    missing = re.search(r"Interpolation key '([^']+)' not found", str(error))
+    for name in _prefixes(missing[1]) if missing else ():
+        above, _, last = name.rpartition(".")
+        options = OmegaConf.select(config, above) if above else None
+        if isinstance(options, DictConfig) and last not in options:
+            return (
+                f"{error.full_key} refers to {name}, which is not there; "
+                f"did you mean {nearest(last, list(map(str, options)))!r}?"
+            )
     return f"{error.full_key}: {str(error).splitlines()[0]}"
+
+
+def _prefixes(key: str) -> list[str]:
+    """Return a dotted key and those above it, the shortest first."""
+    names = key.split(".")
+    return [".".join(names[: end + 1]) for end in range(len(names))]
 
 
 def known_keys(reference: DictConfig) -> list[str]:

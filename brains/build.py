@@ -17,6 +17,9 @@ from brains.reflex import NoReflex
 from brains.senses import Senses
 from brains.world_model import NoWorldModel, WorldModel
 
+NO_PARTS = ("learning", "feedback", "size", "sizes")
+"""Keys of a brain's description for its learner and its body, and for its parts to refer to."""
+
 
 def action_size_of(action_space: spaces.Space[Any]) -> int:
     """Return how many numbers describe an action.
@@ -119,4 +122,5 @@ def brain_from_config(
     Raises:
         ValueError: If a target is not trusted or unknown, or does not take one of its keys.
     """
-    return factory_from_config(config, trusted=trusted)(observation_space, action_space)
+    parts = {key: value for key, value in config.items() if key not in NO_PARTS}
+    return factory_from_config(parts, trusted=trusted)(observation_space, action_space)

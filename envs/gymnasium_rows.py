@@ -123,6 +123,11 @@ class GymnasiumVecEnv(DummyVecEnv):
         """Return what every row senses now."""
         return self._obs_from_buf()
 
+    def missing_senses(self) -> None:
+        """Return None: nothing is known that would keep a sense from reporting."""
+
+    missing_at_end = missing_senses
+
     def training_state(self) -> dict[str, Any]:
         """Return everything that decides the future: arrays and plain numbers, copied.
 

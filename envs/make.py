@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from envs.challenges.catalogue import Described, refuse_elsewhere
@@ -10,6 +10,7 @@ from envs.engine import Engine
 from envs.registration import build_task, native_spec, require_known
 
 if TYPE_CHECKING:
+    from envs.feedback import FeedbackVecEnv
     from envs.gymnasium_rows import GymnasiumVecEnv
     from envs.sb3 import EngineVecEnv
 
@@ -22,7 +23,8 @@ def make_vec_env(
     num_threads: int = 2,
     stagger: bool = False,
     env_kwargs: Mapping[str, Any] | None = None,
-) -> EngineVecEnv | GymnasiumVecEnv:
+    feedback: Sequence[str] = (),
+) -> EngineVecEnv | GymnasiumVecEnv | FeedbackVecEnv:
     """Make rows of an environment for training.
 
     Args:
@@ -35,17 +37,37 @@ def make_vec_env(
         num_threads: Threads that step a native task; they change nothing but the speed.
         stagger: Spread the first episodes' clocks evenly over the time limit.
         env_kwargs: Options of the environment's constructor.
+        feedback: What the brain senses of its own doing beside the body: any of `action`,
+            `reward` and `alive`. The observation is then a Dict; see `envs.feedback`.
 
     Raises:
         UnknownEnvironment: No environment has this name.
-        ValueError: An option or a challenge is unknown, or the body cannot have the challenge.
+        ValueError: An option, a challenge or a kind of feedback is unknown, or the body cannot
+            have it.
     """
+    options = dict(env_kwargs or {})
+    body = _make_body(env_id, num_envs, seed, challenge, num_threads, stagger, options)
+    if not feedback:
+        return body
+    from envs.feedback import FeedbackVecEnv
+
+    return FeedbackVecEnv(body, feedback)
+
+
+def _make_body(
+    env_id: str,
+    num_envs: int,
+    seed: int | None,
+    challenge: Described,
+    num_threads: int,
+    stagger: bool,
+    options: dict[str, Any],
+) -> EngineVecEnv | GymnasiumVecEnv:
     # SB3 brings PyTorch along, which those who only step bodies need not wait for.
     from envs.gymnasium_rows import GymnasiumVecEnv
     from envs.sb3 import EngineVecEnv
 
     require_known(env_id)
-    options = dict(env_kwargs or {})
     spec = native_spec(env_id)
     if spec is None:
         refuse_elsewhere(challenge, env_id)

@@ -47,6 +47,7 @@ class EngineVecEnv(VecEnv):
         self._episode_return = np.zeros(self.num_envs)
         self._started = time.perf_counter()
         self._renderer: FrameRenderer | None = None
+        self._missing_at_end: np.ndarray | None = None
         self._actions = np.zeros((self.num_envs, *task.action_space.shape), np.float32)
         engine.seed([None] * self.num_envs)
         self.seed(seed)
@@ -88,6 +89,7 @@ class EngineVecEnv(VecEnv):
     def _end_episodes(self, rows: np.ndarray, infos: list[dict[str, Any]]) -> None:
         """Tell how the episodes of `rows` ended, and start the next ones."""
         engine = self.engine
+        self._missing_at_end = engine.challenges.missing()
         now = time.perf_counter() - self._started
         endings = zip(
             rows.tolist(),
@@ -114,6 +116,22 @@ class EngineVecEnv(VecEnv):
     def last_observation(self) -> Observation:
         """Return what every row senses now, [N, ...]."""
         return self.engine.task.present(self.engine.observation)
+
+    def missing_senses(self) -> Observation | None:
+        """Return which numbers of `last_observation` are known to be blank, bool [N, ...], or None.
+
+        None says that nothing can make any sense stop to report.
+        """
+        missing = self.engine.challenges.missing()
+        return None if missing is None else self.engine.task.present(missing)
+
+    def missing_at_end(self) -> Observation | None:
+        """Return the same for the terminal observations of the last step in which some row ended.
+
+        Rows that did not end are those of that step.
+        """
+        missing = self._missing_at_end
+        return None if missing is None else self.engine.task.present(missing)
 
     def training_state(self) -> dict[str, Any]:
         """Return everything that decides the future: arrays and plain numbers, copied."""

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from gymnasium.spaces import Box
 from omegaconf import OmegaConf
 
 from agents import cli
 from agents.build import build_agent, build_part, make_env
 from agents.config_check import check_config
+from agents.errors import UsageError
 from tests.command_line import CONFIGS, SMALL
 
 GROUPS = sorted(
@@ -80,6 +82,25 @@ def test_the_defaults_need_no_override():
     assert config.run_dir is None
 
 
+def test_a_brain_brings_its_feedback_and_the_command_line_overrules_it():
+    assert compose().feedback == []
+    assert compose("brain.feedback=[action,alive]").feedback == ["action", "alive"]
+    chosen = compose("brain.feedback=[action,alive]", "feedback=[reward]", "num_envs=2")
+    env = make_env(chosen)
+    assert set(env.observation_space.spaces) == {"senses", "reward"}
+    env.reset()
+    assert compose("brain=none", "agent=sb3_ppo").feedback == []
+    del chosen["feedback"]  # as in the configuration of an older run
+    assert isinstance(make_env(chosen).observation_space, Box)
+
+
+def test_a_wrong_kind_of_feedback_is_answered_in_one_line():
+    with pytest.raises(UsageError, match="unknown feedback 'rewrd'; did you mean 'reward'"):
+        make_env(compose("feedback=[rewrd]"))
+    with pytest.raises(UsageError, match="feedback must be a list"):
+        compose("feedback=action")
+
+
 def test_every_group_says_in_its_first_line_what_an_option_is():
     for group, option in OPTIONS:
         first, *rest = (CONFIGS / group / f"{option}.yaml").read_text().splitlines()
@@ -131,3 +152,30 @@ def test_a_challenge_by_its_name_is_the_one_that_the_command_line_chooses():
         for name in ("name", "severity", "level", "split", "held_out"):
             assert getattr(part, name) == getattr(named, name), (option, name)
         assert part.onset._window == named.onset._window
+
+
+def test_one_key_sets_the_size_of_every_part_and_base_is_what_was_measured():
+    chosen = ("brain=gru", "brain/world_model=predictive", "brain/perception=sparse")
+
+    def sizes(*overrides):
+        brain = compose(*chosen, *overrides).brain
+        hidden = (brain.controller.hidden_size, brain.world_model.hidden_size)
+        return (
+            *hidden,
+            brain.perception.units,
+            brain.perception.winners,
+            *brain.critic.hidden_sizes,
+        )
+
+    small, base, large = (sizes(f"brain.size={size}") for size in ("small", "base", "large"))
+    assert sizes() == base == (128, 96, 512, 32, 128, 128)
+    assert all(a < b < c for a, b, c in zip(small, base, large, strict=True))
+    assert compose("brain=spiking").brain.controller.hidden_size == 512
+    assert compose("brain=mlp").brain.controller.hidden_sizes == [128, 128]
+    assert sizes("brain.size=large", "brain.controller.hidden_size=7")[:2] == (7, large[1])
+
+
+def test_an_unknown_size_is_answered_in_one_line_with_the_nearest():
+    with pytest.raises(UsageError, match=r"brain.sizes.larg, .* did you mean 'large'") as told:
+        compose("brain.size=larg")
+    assert "\n" not in str(told.value)

@@ -26,8 +26,12 @@ CASES = {
         *("agent=ppo", "brain=mlp", *SMALL["ppo"], "challenge=[leg_loss,noise,mass]"),
         *("challenge/onset=drift", "challenge.onset.window=[0.0,0.2]"),
     ),
+    "feedback": (
+        *("agent=ppo", "brain=gru", *SMALL["ppo"], "feedback=[action,reward,alive]"),
+        *("challenge=[dropout,leg_loss]", "challenge/onset=start"),
+    ),
 }
-"""Every brain and every baseline joins by having a file in conf/; and a body that breaks."""
+"""Every brain and baseline joins by having a file in conf/; and bodies that break and tell it."""
 
 EVERY = ("checkpoint_every=96", f"total_steps={STEPS}")
 

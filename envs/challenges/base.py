@@ -74,6 +74,8 @@ class Challenge(ABC):
         begin_step: First step of the change, [N].
         end_step: First step after it, [N].
         stale: Rows whose model fields are to be written, [N].
+        missing: Which sensed numbers this challenge blanks at the present step, [N, D], as a fault
+            that announces itself; None for those that never do, or whose fault nobody notices.
     """
 
     needs: str = ""
@@ -95,6 +97,7 @@ class Challenge(ABC):
         self.onset = onset
         self.split: Split = split
         self.held_out = held_out
+        self.missing: NDArray[np.bool_] | None = None
 
     @abstractmethod
     def fit(self, body: Body) -> Sequence[str]:

@@ -116,6 +116,15 @@ class Composition:
         sensed[rows] = first
         return sensed
 
+    def missing(self) -> NDArray[np.bool_] | None:
+        """Return which sensed numbers are known to be blank now, a new array [N, D].
+
+        None if no challenge can blank any. Known at the sensor: what a challenge later in the order
+        does with the number, such as to delay it, changes nothing here.
+        """
+        declared = [part.missing for part in self._each if part.missing is not None]
+        return np.logical_or.reduce(declared) if declared else None
+
     def info(self) -> dict[str, NDArray[np.generic]]:
         """Return what is told of each row, new arrays [N]; nothing without challenges.
 

@@ -25,6 +25,7 @@ class Masking(Challenge):
             self._member[index, columns] = True
         self._count = self._member.sum(axis=1)
         self._rank = np.zeros((body.batch.nsim, body.senses_size), np.int64)
+        self.missing = self._lost = np.zeros((body.batch.nsim, body.senses_size), bool)
         return tuple(variants)
 
     def take_variant(self, rows: NDArray[np.int64]) -> None:
@@ -36,10 +37,11 @@ class Masking(Challenge):
     def sense(self, observation: NDArray[np.float64], rows: Rows) -> NDArray[np.float64]:
         """Blank what is lost."""
         intensity = self.intensity[rows]
-        if np.count_nonzero(intensity):
-            wanted = self.level["share"] * intensity * self._count[self.variant[rows]]
-            lost = np.ceil(wanted - 1e-9)  # what is whole but for rounding stays whole
-            observation[self._rank[rows] < lost[:, np.newaxis]] = 0.0
+        wanted = self.level["share"] * intensity * self._count[self.variant[rows]]
+        count = np.ceil(wanted - 1e-9)  # what is whole but for rounding stays whole
+        lost = self._rank[rows] < count[:, np.newaxis]
+        observation[lost] = 0.0
+        self._lost[rows] = lost
         return observation
 
 

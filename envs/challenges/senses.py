@@ -94,9 +94,18 @@ class Dropout(_Failing):
     Source: Dulac-Arnold et al. 2020 (Real-World RL suite), arXiv:2003.11881.
     """
 
+    def fit(self, body: Body) -> tuple[str, ...]:
+        """Make room for what is known to be dropped."""
+        variants = super().fit(body)
+        self.missing = np.zeros((body.batch.nsim, body.senses_size), bool)
+        self._dropped = self.missing[:, self.where]
+        return variants
+
     def sense(self, observation: NDArray[np.float64], rows: Rows) -> NDArray[np.float64]:
         """Blank what is dropped."""
-        observation[:, self.where][self.failing(rows)] = 0.0
+        failing = self.failing(rows)
+        observation[:, self.where][failing] = 0.0
+        self._dropped[rows] = failing
         return observation
 
 

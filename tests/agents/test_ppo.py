@@ -29,7 +29,6 @@ def config_of(name):
 
 def described(name):
     brain = config_of(name)
-    brain.pop("learning")
     if "hidden_size" in brain["controller"]:
         brain["controller"]["hidden_size"] = 32
     return brain

@@ -34,12 +34,18 @@ LAYOUT = Layout({"touch": 3, "joints": 6, "efference_copy": 2})
 CONTEXT_SIZE = 4
 
 
+def described_by(path: Path) -> dict[str, Any]:
+    """Return what a file of `conf/brain/<part>/` describes, with the sizes of a whole brain."""
+    brain = {**OmegaConf.load(OPTIONS / "shared" / "base.yaml"), "part": OmegaConf.load(path)}
+    return OmegaConf.to_container(OmegaConf.create({"brain": brain}).brain.part, resolve=True)
+
+
 def controllers() -> dict[str, Callable[[], RecurrentModule[Any]]]:
     """Return what builds each controller of `conf/`, and variants of the spiking one."""
-    configs = {file.stem: OmegaConf.load(file) for file in sorted(CONTROLLERS.glob("*.yaml"))}
+    configs = {file.stem: described_by(file) for file in sorted(CONTROLLERS.glob("*.yaml"))}
     for name, change in SPIKING_VARIANTS.items():
-        configs[name] = OmegaConf.merge(configs["spiking"], change)
-    return {name: _builder(OmegaConf.to_container(config)) for name, config in configs.items()}
+        configs[name] = {**configs["spiking"], **change}
+    return {name: _builder(config) for name, config in configs.items()}
 
 
 def _builder(config: Any) -> Callable[[], RecurrentModule[Any]]:
@@ -55,12 +61,10 @@ def small_body() -> tuple[spaces.Box, spaces.Box]:
 
 def perceptions() -> dict[str, Callable[[bool], Perception]]:
     """Return what builds each perception of `conf/`, and variants, with or without predictions."""
-    configs = {file.stem: OmegaConf.load(file) for file in sorted(PERCEPTIONS.glob("*.yaml"))}
+    configs = {file.stem: described_by(file) for file in sorted(PERCEPTIONS.glob("*.yaml"))}
     for name, change in PERCEPTION_VARIANTS.items():
-        configs[name] = OmegaConf.merge(configs["sparse"], change)
-    return {
-        name: perception_builder(OmegaConf.to_container(config)) for name, config in configs.items()
-    }
+        configs[name] = {**configs["sparse"], **change}
+    return {name: perception_builder(config) for name, config in configs.items()}
 
 
 def perception_builder(config: Any) -> Callable[[bool], Perception]:

@@ -19,7 +19,6 @@ def described(name, *overrides):
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("train", overrides=[f"brain={name}", *overrides])
     brain = OmegaConf.to_container(config.brain, resolve=True)
-    brain.pop("learning")
     return brain
 
 

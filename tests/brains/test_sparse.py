@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from brains_helpers import LAYOUT, PERCEPTIONS, perceptions, percepts
-from omegaconf import OmegaConf
+from brains_helpers import LAYOUT, PERCEPTIONS, described_by, perceptions, percepts
 
 import envs
 from agents import BrainPPO
@@ -22,7 +21,7 @@ GAITS = (0.9, 2.3)  # radians per control step
 def cheetah_perception(option="sparse", **changes):
     """Return a perception at its full size, for the senses of a cheetah."""
     torch.manual_seed(0)
-    config = OmegaConf.to_container(OmegaConf.load(PERCEPTIONS / f"{option}.yaml"))
+    config = described_by(PERCEPTIONS / f"{option}.yaml")
     part = factory_from_config({**config, **changes}, trusted=("brains.",))
     return part(layout=Layout({"senses": 17}), columns=torch.zeros(0).long(), context_size=0)
 
@@ -197,7 +196,7 @@ def test_winners_must_be_fewer_than_units(winners):
 
 
 def sparse_brain(option):
-    perception = OmegaConf.to_container(OmegaConf.load(PERCEPTIONS / f"{option}.yaml"))
+    perception = described_by(PERCEPTIONS / f"{option}.yaml")
     return {
         "_target_": "brains.build.build_brain",
         "senses": {"_target_": "brains.senses.Senses", "clip": 10.0},
