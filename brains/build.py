@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import torch
 from gymnasium import spaces
 from torch import nn
 
@@ -75,12 +76,14 @@ def build_brain(
     model = world_model(layout=layout)
     encoder = perception(layout=layout, columns=model.columns, context_size=model.context_size)
     control = controller(input_size=encoder.output_size)
-    fast = plasticity(
-        code_size=encoder.output_size,
-        memory_size=control.output_size,
-        drive_size=control.drive_size,
-        action_size=action_size,
-    )
+    # What is drawn for fast weights shifts no other part's draw: brains with and without are twins.
+    with torch.random.fork_rng(devices=[]):
+        fast = plasticity(
+            code_size=encoder.output_size,
+            memory_size=control.output_size,
+            drive_size=control.drive_size,
+            action_size=action_size,
+        )
     value_of = critic(senses_size=layout.size + model.context_size, memory_size=control.output_size)
     return Brain(
         senses=sensed,
