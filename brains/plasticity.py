@@ -1,5 +1,6 @@
 """The contract of synapses that learn while the brain acts, and their absence."""
 
+from abc import abstractmethod
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -36,6 +37,9 @@ class PlasticOutput(NamedTuple):
 class Plasticity(RecurrentModule[Any]):
     """Fast weights, one set per row; called as `output, state = plasticity(inputs, state)`.
 
+    A step learns first and adds what is known by then: the gate of a step acts in that step. The
+    halves `learn` and `read` are there by themselves for whoever stands in between (lesions).
+
     Built with the sizes of the code, of the controller's output (`memory_size`) and drive
     (`drive_size`), and of the action (`action_size`).
 
@@ -46,6 +50,19 @@ class Plasticity(RecurrentModule[Any]):
 
     memory_size: int
     gate_size: int
+
+    @abstractmethod
+    def learn(self, inputs: PlasticInput, state: Any) -> Any:
+        """Return the memory after learning from a step, [B, ...]."""
+
+    @abstractmethod
+    def read(self, inputs: PlasticInput, state: Any) -> PlasticOutput:
+        """Return what is added to a step, [B, ...], by memory that has learned from it."""
+
+    def forward(self, inputs: PlasticInput, state: Any) -> tuple[PlasticOutput, Any]:
+        """Learn from one step, then add what is known."""
+        state = self.learn(inputs, state)
+        return self.read(inputs, state), state
 
 
 class NoPlasticity(Plasticity):
@@ -72,10 +89,15 @@ class NoPlasticity(Plasticity):
         del batch_size
         return NoState()
 
-    def forward(self, inputs: PlasticInput, state: NoState) -> tuple[PlasticOutput, NoState]:
-        """Add nothing."""
+    def learn(self, inputs: PlasticInput, state: NoState) -> NoState:
+        """Learn nothing."""
         del inputs
-        return PlasticOutput(None, None), state
+        return state
+
+    def read(self, inputs: PlasticInput, state: NoState) -> PlasticOutput:
+        """Add nothing."""
+        del inputs, state
+        return PlasticOutput(None, None)
 
     def unroll(
         self, inputs: PlasticInput, episode_start: Tensor, state: NoState

@@ -15,6 +15,12 @@ class NoState(NamedTuple):
     """Memory of a part that has none."""
 
 
+class Lasting(NamedTuple):
+    """Memory that outlives an episode: `reset_where` leaves it as it is."""
+
+    value: Tensor
+
+
 def tree_map(function: Callable[..., Tensor], *trees: Tree) -> Tree:
     """Apply a function to the tensors that stand at the same place in equally nested tuples.
 
@@ -65,17 +71,21 @@ def detach(state: Tree) -> Tree:
 def reset_where(episode_start: Tensor, initial: Tree, state: Tree) -> Tree:
     """Restart the memory of the rows in which an episode begins, and only those.
 
+    What is `Lasting` stays in all rows: it outlives episodes, by a part's own choice.
+
     Args:
         episode_start: True where a row's observation is the first of its episode, [B].
         initial: Memory at the start of an episode; leaves [B, ...].
         state: Memory carried so far; leaves [B, ...]. Left as it was.
     """
-
-    def pick(fresh: Tensor, kept: Tensor) -> Tensor:
+    fresh, kept = cast(Any, initial), cast(Any, state)
+    if isinstance(kept, Lasting):
+        return cast(Tree, kept)
+    if isinstance(kept, Tensor):
         row = episode_start.reshape(-1, *[1] * (kept.ndim - 1))
-        return torch.where(row, fresh, kept)
-
-    return tree_map(pick, initial, state)
+        return cast(Tree, torch.where(row, fresh, kept))
+    branches = [reset_where(episode_start, *pair) for pair in zip(fresh, kept, strict=True)]
+    return cast(Tree, type(kept)(*branches) if hasattr(kept, "_fields") else tuple(branches))
 
 
 class RecurrentModule(nn.Module, Generic[State], ABC):
