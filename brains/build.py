@@ -75,6 +75,7 @@ def build_brain(
     model = world_model(layout=layout)
     encoder = perception(layout=layout, columns=model.columns, context_size=model.context_size)
     control = controller(input_size=encoder.output_size)
+    control.listen_through(encoder.synapses)
     fast = plasticity(
         code_size=encoder.output_size,
         memory_size=control.output_size,
