@@ -79,6 +79,7 @@ def build_brain(
     model = world_model(layout=layout)
     encoder = perception(layout=layout, columns=model.columns, context_size=model.context_size)
     control = controller(input_size=encoder.output_size)
+    control.listen_through(encoder.synapses)
     with torch.random.fork_rng(devices=[]):  # others start the same with and without these
         fast = plasticity(
             code_size=encoder.output_size,

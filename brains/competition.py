@@ -2,6 +2,8 @@
 
 from torch import Tensor
 
+from brains.kernels.sparse import CompiledWinners, sparse_kernel_runs
+
 
 def strongest_loser(potential: Tensor, winners: int) -> Tensor:
     """Return the largest potential but `winners`, [..., 1], of potentials [..., N]."""
@@ -28,4 +30,6 @@ def k_winners(potential: Tensor, winners: int) -> Tensor:
     Source: k winners, Makhzani and Frey 2013, arXiv:1312.5663; inhibition in proportion to
         activity keeps odour codes sparse, Lin et al. 2014, doi:10.1038/nn.3660.
     """
+    if sparse_kernel_runs(potential):
+        return CompiledWinners.apply(potential, winners)  # type: ignore[no-untyped-call]
     return (potential - strongest_loser(potential.detach(), winners)).relu()

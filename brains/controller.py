@@ -1,10 +1,11 @@
 """The contract of controllers: what drives them, and what else may act on them."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from brains.recurrent import RecurrentModule, reset_where
 
@@ -21,14 +22,20 @@ class Controller(RecurrentModule[State]):
     Attributes:
         output_size: Numbers of the features, F.
         drive_size: Numbers of the drive, D.
+        input: The linear map from code to drive.
     """
 
     output_size: int
     drive_size: int
+    input: nn.Module
 
-    @abstractmethod
+    def listen_through(self, synapses: Callable[[nn.Linear], nn.Module]) -> None:
+        """Put in the place of the map that hears the code what `synapses` makes of it."""
+        self.input = synapses(cast(nn.Linear, self.input))
+
     def drive(self, code: Tensor) -> Tensor:
         """Return what a code, [..., P], drives the units with, [..., D]."""
+        return self.input(code)
 
     @abstractmethod
     def respond(

@@ -1,6 +1,7 @@
 """A controller without memory: the baseline that every recurrence has to beat."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -54,6 +55,10 @@ class MLPController(Controller[NoState]):
         """Return no memory."""
         del batch_size
         return NoState()
+
+    def listen_through(self, synapses: Callable[[nn.Linear], nn.Module]) -> None:
+        """Put in the place of the first layer what `synapses` makes of it."""
+        self.layers[0] = synapses(cast(nn.Linear, self.layers[0]))
 
     def drive(self, code: Tensor) -> Tensor:
         """Return what drives the first layer, [..., D]."""

@@ -60,10 +60,6 @@ class GRUController(Controller[GRUState]):
         """Return an empty memory, [B, N]."""
         return GRUState(self.recurrent.weight.new_zeros((batch_size, self.output_size)))
 
-    def drive(self, code: Tensor) -> Tensor:
-        """Return what drives the gates, [..., 3 N]."""
-        return self.input(code)
-
     def respond(
         self, drive: Tensor, state: GRUState, gain: Tensor | None = None
     ) -> tuple[Tensor, GRUState]:
@@ -102,10 +98,6 @@ class LSTMController(Controller[LSTMState]):
         """Return an empty memory, [B, N] each."""
         empty = self.recurrent.weight.new_zeros((batch_size, self.output_size))
         return LSTMState(empty, empty)
-
-    def drive(self, code: Tensor) -> Tensor:
-        """Return what drives the gates, [..., 4 N]."""
-        return self.input(code)
 
     def respond(
         self, drive: Tensor, state: LSTMState, gain: Tensor | None = None

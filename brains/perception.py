@@ -63,6 +63,14 @@ class Perception(nn.Module):
     def forward(self, percept: Percept, attention: Tensor | None) -> Tensor:
         """Return the code, [..., output]."""
 
+    def synapses(self, linear: nn.Linear) -> nn.Module:
+        """Return what does the same as a linear map of the code, at less cost where that is known.
+
+        Args:
+            linear: The map through which another part hears the code; not used any further.
+        """
+        return linear
+
     def homeostasis(self, percepts: Percept, attention: Tensor | None) -> None:
         """Adapt slowly to what a rollout brought, [T, B, ...]; called between updates only."""
         del percepts, attention

@@ -3,12 +3,13 @@
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from brains.competition import k_winners
 from brains.expansion import ExpansionPerception
 from brains.percept import Percept
 from brains.senses import Layout
+from brains.synapses import EventSynapses
 
 DEAD = 0.01  # a unit that wins less than this part of its share counts as dead
 
@@ -85,7 +86,7 @@ class SparsePerception(ExpansionPerception):
     def potential(self, heard: Tensor) -> Tensor:
         """Return what units receive, each as excitable as it is, [..., N]."""
         bias = self.encoder.bias + self.boost
-        return torch.nn.functional.linear(heard, self.encoder.weight, bias)
+        return nn.functional.linear(heard, self.encoder.weight, bias)
 
     def fire(self, potential: Tensor) -> Tensor:
         """Return the winners' excess over the strongest loser, or 1, and zeros, [..., N]."""
@@ -95,6 +96,12 @@ class SparsePerception(ExpansionPerception):
         if said is carrier:
             return code
         return said.detach() + (carrier - carrier.detach())
+
+    def synapses(self, linear: nn.Linear) -> nn.Module:
+        """Return synapses that are visited only where a unit won, unless losers learn."""
+        if self.gradient == "straight_through":
+            return linear
+        return EventSynapses(linear, self.code_size)
 
     @torch.no_grad()
     def homeostasis(self, percepts: Percept, attention: Tensor | None) -> None:

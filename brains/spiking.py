@@ -100,10 +100,6 @@ class SpikingController(Controller[LIFState]):
         rest = self.recurrent_weight.new_zeros((batch_size, self.output_size))
         return LIFState(rest, rest, rest, rest)
 
-    def drive(self, code: Tensor) -> Tensor:
-        """Return the current from outside the population, [..., N]."""
-        return self.input(code)
-
     def respond(
         self, drive: Tensor, state: LIFState, gain: Tensor | None = None
     ) -> tuple[Tensor, LIFState]:

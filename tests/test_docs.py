@@ -70,12 +70,26 @@ def test_the_body_of_the_documentation_trains_and_passes_the_tests_of_bodies(pro
     assert int(re.search(r"(\d+) passed", told)[1]) > 10
 
 
-def test_the_brain_part_of_the_documentation_trains_and_passes_the_contract(project):
+BRAIN_PARTS = {
+    "brains/reservoir.py": ("controller", "reservoir", "test_recurrent_contract.py"),
+    "brains/whitening.py": ("perception", "whitening", "test_perception_contract.py"),
+}
+
+
+def test_the_documentation_shows_two_brain_parts_and_a_config_for_each():
     files, others = blocks_of("adding-a-brain-part.md")
-    assert set(files) == {"brains/rate.py", "conf/brain/controller/rate.yaml"}
+    configs = {f"conf/brain/{group}/{name}.yaml" for group, name, _ in BRAIN_PARTS.values()}
+    assert set(files) == {*BRAIN_PARTS, *configs}
     assert not others
-    put(project, files)
-    options = ("brain=gru", "brain/controller=rate", "env=InvertedPendulum-v5", "total_steps=64")
+
+
+@pytest.mark.parametrize(("group", "name", "suite"), BRAIN_PARTS.values())
+def test_a_brain_part_of_the_documentation_trains_and_passes_its_contract(
+    project, group, name, suite
+):
+    files, _ = blocks_of("adding-a-brain-part.md")
+    put(project, {path: text for path, text in files.items() if Path(path).stem == name})
+    options = ("brain=gru", f"brain/{group}={name}", "env=InvertedPendulum-v5", "total_steps=64")
     call(project, "train.py", *options, *QUICK, *SMALL["ppo"])
-    told = call(project, "-m", "pytest", "-k", "rate", "tests/brains/test_recurrent_contract.py")
+    told = call(project, "-m", "pytest", "-k", name, f"tests/brains/{suite}")
     assert int(re.search(r"(\d+) passed", told)[1]) >= 5

@@ -1,8 +1,8 @@
-"""Which kernel is used: the compiled one where it can be had, unless the user says otherwise."""
+"""Which version of a kernel runs: the compiled one where it can be had, or its equal in torch."""
 
 import ctypes
 import os
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -13,9 +13,9 @@ from brains.kernels.memory import keep_freed_memory
 CHOICES = ("auto", "compiled", "torch")
 
 
-@lru_cache(maxsize=8)
-def library(name: str) -> ctypes.CDLL | KernelError:
-    """Return a compiled kernel, or why there is none; tried once per process."""
+@cache
+def _attempt(name: str) -> ctypes.CDLL | KernelError:
+    """Return the compiled kernel, or why there is none; tried once per process."""
     keep_freed_memory()
     try:
         return load_kernel(name)
@@ -23,30 +23,30 @@ def library(name: str) -> ctypes.CDLL | KernelError:
         return error
 
 
-def chosen(name: str, variable: str) -> ctypes.CDLL | None:
-    """Return a kernel if it is wanted and can be had.
+def compiled_kernel(name: str) -> ctypes.CDLL | None:
+    """Return a compiled kernel if it is wanted and can be had.
 
     Args:
-        name: Of the kernel.
-        variable: Environment variable by which the user chooses.
+        name: Of the kernel; `WETWARE_<NAME>_KERNEL` in the environment chooses its version.
 
     Raises:
-        KernelError: If the variable names no kernel, or one that cannot be had.
+        KernelError: If the environment variable names no version, or one that cannot be had.
     """
+    variable = f"WETWARE_{name.upper()}_KERNEL"
     choice = os.environ.get(variable, "auto")
     if choice not in CHOICES:
         raise KernelError(f"{variable} must be one of {', '.join(CHOICES)}, got {choice!r}")
     if choice == "torch":
         return None
-    found = library(name)
-    if isinstance(found, ctypes.CDLL):
-        return found
+    library = _attempt(name)
+    if isinstance(library, ctypes.CDLL):
+        return library
     if choice == "compiled":
-        raise KernelError(f"{found}; or set {variable}=auto to do without")
+        raise KernelError(f"{library}; or set {variable}=auto to do without")
     return None
 
 
-@lru_cache(maxsize=1)
+@cache
 def fork_join() -> int | None:
     """Return how torch's own threads are called, so that no second set competes with them."""
     for name in ("libtorch_cpu.so", "libtorch_cpu.dylib"):

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from brains.kernels.choice import chosen, fork_join
+from brains.kernels.choice import compiled_kernel, fork_join
 
-NAME, VARIABLE = "fast_weights", "WETWARE_FAST_WEIGHTS_KERNEL"
+NAME = "fast_weights"
 WORTH_THREADS = 2**16  # fewer synapses than this are done before a second thread has woken up
 POINTER = ctypes.c_void_p
 
@@ -41,7 +41,7 @@ class _Gradients(ctypes.Structure):
 
 def fast_weights_kernel_name() -> str:
     """Return which kernel runs single-precision fast weights: "compiled" or "torch"."""
-    return "torch" if chosen(NAME, VARIABLE) is None else "compiled"
+    return "torch" if compiled_kernel(NAME) is None else "compiled"
 
 
 def compiled_kernel_runs(
@@ -67,7 +67,7 @@ def compiled_kernel_runs(
         and eligibility.shape == weights.shape == synapses
         and decay.shape == post.shape[2:]
         and min(post.numel(), pre.numel()) > 0
-        and chosen(NAME, VARIABLE) is not None
+        and compiled_kernel(NAME) is not None
     )
 
 
@@ -76,7 +76,7 @@ def _address(tensor: Tensor | None) -> int | None:
 
 
 def _call(name: str, *structures: ctypes.Structure) -> None:
-    kernel = chosen(NAME, VARIABLE)
+    kernel = compiled_kernel(NAME)
     if kernel is None or kernel[name](*map(ctypes.byref, structures)):
         raise MemoryError(f"{name} found no memory")
 

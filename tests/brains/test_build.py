@@ -22,8 +22,8 @@ def described(name, *overrides):
     return brain
 
 
-def test_the_four_brains_are_there():
-    assert {"spiking", "gru", "lstm", "mlp"} <= set(BRAINS)
+def test_the_five_brains_are_there():
+    assert {"spiking", "rate", "gru", "lstm", "mlp"} <= set(BRAINS)
 
 
 @pytest.mark.parametrize("name", BRAINS)

@@ -14,9 +14,10 @@ from brains.fast_weights import (
     fast_weights_step,
 )
 from brains.kernels import KernelError
-from brains.kernels.fast_weights import VARIABLE, fast_weights_kernel_name
+from brains.kernels.fast_weights import fast_weights_kernel_name
 from brains.recurrent import Lasting, reset_where
 
+KERNEL = "WETWARE_FAST_WEIGHTS_KERNEL"
 STEPS, ROWS = 9, 4
 
 
@@ -61,7 +62,7 @@ def test_the_kernel_equals_autograd_in_double_precision(sizes, lasting, monkeypa
         pytest.skip("no compiler on this machine")
     compiled = answers_and_gradients(*random_segment(*sizes, lasting=lasting))
     exact = answers_and_gradients(*random_segment(*sizes, lasting=lasting, dtype=torch.float64))
-    monkeypatch.setenv(VARIABLE, "torch")
+    monkeypatch.setenv(KERNEL, "torch")
     plain = answers_and_gradients(*random_segment(*sizes, lasting=lasting))
     for fast, slow, truth in zip(compiled, plain, exact, strict=True):
         torch.testing.assert_close(fast.double(), truth, rtol=1e-4, atol=1e-5)
@@ -101,7 +102,7 @@ def test_the_gradient_of_the_torch_form_is_that_of_finite_differences():
 
 
 def test_a_kernel_that_does_not_exist_is_refused_by_name(monkeypatch):
-    monkeypatch.setenv(VARIABLE, "cuda")
+    monkeypatch.setenv(KERNEL, "cuda")
     with pytest.raises(KernelError, match="must be one of auto, compiled, torch, got 'cuda'"):
         fast_weights_kernel_name()
 

@@ -53,8 +53,8 @@ def assert_same(left, right):
 
 
 def test_every_controller_of_the_configuration_is_in_the_suite():
-    assert {"gru", "lstm", "mlp", "spiking"} <= set(CONTROLLERS)
-    assert len(CONTROLLERS) == 7
+    assert {"gru", "lstm", "mlp", "rate", "spiking"} <= set(CONTROLLERS)
+    assert len(CONTROLLERS) == 8
 
 
 def test_unrolling_equals_stepping(part, inputs, starts):

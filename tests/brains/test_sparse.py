@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from brains_helpers import LAYOUT, PERCEPTIONS, described_by, perceptions, percepts
+from brains_helpers import (
+    LAYOUT,
+    PERCEPTIONS,
+    described_by,
+    perceptions,
+    percepts,
+    small_body,
+)
+from omegaconf import OmegaConf
 
 import envs
 from agents import BrainPPO
@@ -13,6 +21,7 @@ from brains.expansion import modality_weights
 from brains.factory import factory_from_config
 from brains.percept import Prediction
 from brains.senses import Layout, Senses, to_tensors
+from brains.synapses import EventSynapses
 
 UNITS, WINNERS = 512, 32
 GAITS = (0.9, 2.3)  # radians per control step
@@ -242,3 +251,17 @@ def test_films_can_show_the_code():
     brain = brain_from_config(sparse_brain("sparse"), env.observation_space, env.action_space)
     _, state = brain(torch.randn(2, 4), brain.initial_state(2))
     assert ((brain.signals(state)["code"] > 0).sum(-1) == WINNERS).all()
+
+
+@pytest.mark.parametrize("controller", ["gru", "lstm", "mlp", "rate", "spiking"])
+def test_every_controller_hears_a_sparse_code_through_its_events(controller):
+    config = OmegaConf.to_container(
+        OmegaConf.load(PERCEPTIONS.parent / "controller" / f"{controller}.yaml")
+    )
+    description = {**sparse_brain("sparse"), "controller": config}
+    sensed, moved = small_body()
+    brain = brain_from_config(description, sensed, moved)
+    assert any(isinstance(part, EventSynapses) for part in brain.controller.modules())
+    description["perception"]["gradient"] = "straight_through"
+    brain = brain_from_config(description, sensed, moved)
+    assert not any(isinstance(part, EventSynapses) for part in brain.controller.modules())

@@ -1,0 +1,93 @@
+"""The compiled competition and synapses equal torch's."""
+
+import shutil
+
+import pytest
+import torch
+from torch import nn
+
+from brains.competition import k_winners
+from brains.kernels import KernelError
+from brains.kernels.choice import compiled_kernel
+from brains.kernels.compiler import load_kernel
+from brains.synapses import EventSynapses
+
+needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler here")
+VERSIONS = ("compiled", "torch")
+
+
+@needs_compiler
+def test_the_kernel_compiles():
+    assert load_kernel("sparse").sparse_winners
+
+
+def test_an_unknown_version_is_answered_with_the_known_ones(monkeypatch):
+    monkeypatch.setenv("WETWARE_SPARSE_KERNEL", "cuda")
+    with pytest.raises(KernelError, match="auto, compiled, torch, got 'cuda'"):
+        compiled_kernel("sparse")
+
+
+def in_both(monkeypatch, function):
+    results = []
+    for version in VERSIONS:
+        monkeypatch.setenv("WETWARE_SPARSE_KERNEL", version)
+        results.append(function())
+    return results
+
+
+POTENTIALS = {
+    "many units": (torch.randn(50, 512), 32),
+    "units that fill no vector": (torch.randn(50, 37), 5),
+    "one loser": (torch.randn(20, 9), 8),
+    "a sequence": (torch.randn(4, 5, 24), 1),
+    "ties": (torch.randn(200, 37).round(decimals=1), 5),
+    "all equal": (torch.ones(3, 20), 4),
+    "tiny": (torch.randn(50, 24) * 1e-38, 4),
+    "huge": (torch.randn(50, 24) * 1e38, 4),
+}
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", POTENTIALS)
+def test_compiled_winners_are_torchs_to_the_bit(name, monkeypatch):
+    potential, winners = POTENTIALS[name]
+    assert torch.equal(*in_both(monkeypatch, lambda: k_winners(potential, winners)))
+
+
+@needs_compiler
+def test_winners_have_the_same_gradient(monkeypatch):
+    potential = torch.randn(6, 40, requires_grad=True)
+    upstream = torch.randn(6, 40)
+
+    def gradient():
+        return torch.autograd.grad(k_winners(potential, 7), potential, upstream)[0]
+
+    assert torch.equal(*in_both(monkeypatch, gradient))
+
+
+@needs_compiler
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(("units", "rest", "outputs"), [(40, 6, 130), (37, 0, 5), (512, 17, 256)])
+def test_event_synapses_equal_the_linear_map_that_they_replace(
+    units, rest, outputs, bias, monkeypatch
+):
+    linear = nn.Linear(units + rest, outputs, bias=bias)
+    events = EventSynapses(linear, units)
+    potential = torch.randn(3, 4, units, requires_grad=True)
+    direct = torch.randn(3, 4, rest, requires_grad=True)
+    upstream = torch.randn(3, 4, outputs)
+    results = []
+    for version, synapses in (("torch", linear), ("torch", events), ("compiled", events)):
+        monkeypatch.setenv("WETWARE_SPARSE_KERNEL", version)
+        drive = synapses(torch.cat([k_winners(potential, 4), direct], -1))
+        inputs = [potential, direct, *synapses.parameters()]
+        gradients = torch.autograd.grad(drive, inputs, upstream, allow_unused=True)
+        results.append([drive, *gradients])
+    for other in results[1:]:
+        for one, another in zip(results[0], other, strict=True):
+            torch.testing.assert_close(one, another, rtol=1e-4, atol=1e-5)
+
+
+def test_a_silent_code_drives_with_the_bias_alone():
+    events = EventSynapses(nn.Linear(24, 8), 24)
+    assert torch.equal(events(torch.zeros(2, 24)), events.bias.expand(2, 8))
