@@ -2,7 +2,7 @@
 
 What any predictive world model does with time, whatever makes its predictions:
 
-    x̂_t = b_{t-1} + Δ_t                        σ̂_t² = s_t² + (ρ d_{t-1})²
+    x̂_t = b_{t-1} + Δ_t                        σ̂_t² = s_t² + r² / (1 + r²), r = ρ d_{t-1}
     ε_t = μ_t (x_t - x̂_t) / σ̂_t                h_t = correct(h̄_t, ε_t)
     b_t = x̂_t + μ_t (x_t - x̂_t)                d_t = (1 - μ_t) σ̂_t
 
@@ -116,6 +116,8 @@ class BeliefModel(WorldModel):
     Args:
         layout: Where each modality lies among the senses.
         hidden_size: Numbers of the hidden state, H.
+        direct_pace: How many times faster than the rest parameters learn that act by themselves,
+            not in a population: the persistence ρ and linear maps from sense to sense.
         open_loop_steps: Steps that are predicted without looking, k.
         error_limit: Errors act on the model, and on its training, up to this many deviations in
             full and beyond it linearly: a collision is rare and large, and would otherwise decide
@@ -142,6 +144,7 @@ class BeliefModel(WorldModel):
         *,
         layout: Layout,
         hidden_size: int,
+        direct_pace: float,
         open_loop_steps: int,
         error_limit: float,
         fills_in: bool,
@@ -155,15 +158,16 @@ class BeliefModel(WorldModel):
         self.senses_size, self.action_size = len(layout.body), len(layout.action)
         if self.senses_size == 0:
             raise ValueError("a world model needs a body that senses something, got no senses")
+        self.direct_pace = direct_pace
         self.open_loop_steps, self.error_limit = open_loop_steps, error_limit
         self.fills_in, self.replayed = fills_in, learns_from_reward
         self.modalities, membership = _modalities(layout)
         self.register_buffer("averaging", membership, persistent=False)
-        # ρ: how much of an old uncertainty is left a step later, as a logit.
-        self.persistence = nn.Parameter(torch.full((self.senses_size,), 3.0))
-        self.expected_reward = nn.Linear(hidden_size + self.senses_size + self.action_size, 1)
-        nn.init.zeros_(self.expected_reward.weight)
-        nn.init.zeros_(self.expected_reward.bias)
+        # log ρ, how an old uncertainty grows or fades in a step, in units of the pace.
+        self.persistence = nn.Parameter(torch.zeros(self.senses_size))
+        self.reward_map = nn.Linear(hidden_size + self.senses_size + self.action_size, 1)
+        nn.init.zeros_(self.reward_map.weight)
+        nn.init.zeros_(self.reward_map.bias)
 
     @abstractmethod
     def transition(self, belief: Belief, action: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -189,7 +193,10 @@ class BeliefModel(WorldModel):
         """Return what an action, [B, A], is expected to lead to."""
         hidden, change, noise = self.transition(belief, action)
         mean = torch.addcmul(belief.mean, belief.begun, change)
-        deviation = torch.hypot(noise, self.persistence.sigmoid() * belief.deviation)
+        persistence = (self.direct_pace * self.persistence).exp()
+        spread = (persistence * belief.deviation).square()
+        # What was unsure is at most as unsure as if nothing were known: 1, the senses' own spread.
+        deviation = torch.addcmul(spread / (1.0 + spread), noise, noise).sqrt()
         return Expectation(mean, 1.0 + belief.begun * (deviation - 1.0), hidden)
 
     def advance(self, sensed: Sensed, belief: Belief) -> tuple[Expectation, Belief]:
@@ -204,7 +211,9 @@ class BeliefModel(WorldModel):
             believed, deviation = sensed.body, nothing
         else:
             believed = torch.lerp(expected.mean, sensed.body, sensed.alive)
-            deviation = expected.deviation * (1.0 - sensed.alive)
+            deviation = torch.addcmul(
+                expected.deviation, expected.deviation, sensed.alive, value=-1
+            )
         begun = torch.ones_like(belief.begun)
         return expected, Belief(hidden, believed, deviation, begun, belief.errors)
 
@@ -244,9 +253,7 @@ class BeliefModel(WorldModel):
     def sense(self, senses: Tensor) -> Sensed:
         """Return what the model sees of normalised senses, [..., S]."""
         body = senses.index_select(-1, self.columns)
-        alive = self.layout.alive(senses)
-        if isinstance(alive, float):
-            alive = torch.ones_like(body)
+        alive = torch.ones_like(body) * self.layout.alive(senses)
         return Sensed(body, alive, senses.index_select(-1, self.efference))
 
     def _told(self, sensed: Sensed, expected: Expectation, context: Tensor) -> Prediction:
@@ -280,7 +287,7 @@ class BeliefModel(WorldModel):
             losses["open_loop_loss"] = self._open_loop_loss(sensed, known, lived, steps)
         if REWARD in self.layout.columns:
             target = senses[..., self.layout.columns[REWARD]]
-            missed = self._reward(expected, sensed.action) - target
+            missed = self.expected_reward(expected, sensed.action) - target
             losses["reward_loss"] = (known * missed.square()).sum() / known.sum().clamp_min(1.0)
         return losses
 
@@ -302,7 +309,7 @@ class BeliefModel(WorldModel):
         target = tree_map(cut, sensed)
         seen = self._partly_blind(target.body)
         blinded = target._replace(alive=target.alive * seen)
-        nowhere = torch.zeros(target.body.shape[:2], dtype=torch.bool, device=seen.device)
+        nowhere = known.new_zeros(target.body.shape[:2], dtype=torch.bool)
         expected, _ = self.live(blinded, nowhere, before)
         return self._surprisal(target, expected, target.alive * (1.0 - seen) * inside)
 
@@ -327,10 +334,10 @@ class BeliefModel(WorldModel):
         cost = limited * (error.abs() - 0.5 * limited) + expected.deviation.log()
         return (counted * cost).sum() / counted.sum().clamp_min(1.0)
 
-    def _reward(self, expected: Expectation, action: Tensor) -> Tensor:
+    def expected_reward(self, expected: Expectation, action: Tensor) -> Tensor:
         """Return the normalised reward that is expected with a step, [..., 1]."""
         seen = (expected.hidden, expected.mean.detach(), action)
-        return self.expected_reward(torch.cat(seen, dim=-1))
+        return self.reward_map(torch.cat(seen, dim=-1))
 
     def imagine(self, state: Belief, actions: Tensor | Policy, horizon: int) -> Imagined:
         """Go on without looking.
@@ -348,7 +355,7 @@ class BeliefModel(WorldModel):
             action = actions(state.mean, state.hidden) if callable(actions) else actions[step]
             nothing = torch.zeros_like(state.mean)
             expected, state = self.advance(Sensed(nothing, nothing, action), state)
-            reward = self._reward(expected, action).squeeze(-1)
+            reward = self.expected_reward(expected, action).squeeze(-1)
             steps.append(Imagined(expected.mean, expected.deviation, reward, state.hidden))
         return _stacked(steps)
 

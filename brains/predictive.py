@@ -14,7 +14,8 @@ class PredictiveWorldModel(BeliefModel):
         h̄_t = (1 - g) h_{t-1} + g tanh(W u)            transition; g per unit, learned
         Δ_t = L u + D h̄_t                              change of the senses
         s_t = floor + softplus(S h̄_t)                  its deviation
-        h_t = GRU(ε_t, h̄_t)                            correction
+        z, n = C [ε_t, h̄_t]
+        h_t = (1 - σ(z)) h̄_t + σ(z) tanh(n)            correction
 
     It begins as "nothing changes": L and D are zero at first.
 
@@ -23,13 +24,14 @@ class PredictiveWorldModel(BeliefModel):
         hidden_size: Units.
         deviation_floor: Smallest deviation of a prediction, in deviations of the sense: no sensor
             is trusted beyond it.
+        direct_pace: How many times faster than the rest linear maps and persistence learn.
         open_loop_steps: Steps that are predicted without looking.
         error_limit: Deviations up to which an error acts in full.
         fills_in: Whether the prediction stands in for a missing sensor.
         learns_from_reward: Whether the policy's gradient flows into the model.
 
-    Source: DESIGN of the error unit, Rao and Ballard 1999, doi:10.1038/4580; gated correction,
-        Cho et al. 2014, arXiv:1406.1078.
+    Source: error units, Rao and Ballard 1999, doi:10.1038/4580; one gate for both old and new,
+        Zhou et al. 2016, arXiv:1603.09420.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class PredictiveWorldModel(BeliefModel):
         layout: Layout,
         hidden_size: int,
         deviation_floor: float,
+        direct_pace: float,
         open_loop_steps: int,
         error_limit: float,
         fills_in: bool,
@@ -46,6 +49,7 @@ class PredictiveWorldModel(BeliefModel):
         super().__init__(
             layout=layout,
             hidden_size=hidden_size,
+            direct_pace=direct_pace,
             open_loop_steps=open_loop_steps,
             error_limit=error_limit,
             fills_in=fills_in,
@@ -62,7 +66,7 @@ class PredictiveWorldModel(BeliefModel):
         self.readout = nn.Linear(hidden_size, 2 * sensors)
         nn.init.zeros_(self.readout.weight)
         nn.init.zeros_(self.readout.bias)
-        self.correction = nn.GRUCell(sensors, hidden_size)
+        self.correction = nn.Linear(sensors + hidden_size, 2 * hidden_size)
 
     def transition(self, belief: Belief, action: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return expected hidden state h̄, change Δ and its deviation s, [B, H], [B, P], [B, P]."""
@@ -71,11 +75,13 @@ class PredictiveWorldModel(BeliefModel):
         current, drift = self.forward_map(known).split(sizes, -1)
         expected = torch.lerp(belief.hidden, current.tanh(), self.leak.sigmoid())
         change, noise = self.readout(expected).chunk(2, -1)
-        return expected, drift + change, self.deviation_floor + nn.functional.softplus(noise)
+        change = torch.add(change, drift, alpha=self.direct_pace)
+        return expected, change, self.deviation_floor + nn.functional.softplus(noise)
 
     def correct(self, expected: Tensor, error: Tensor) -> Tensor:
         """Return the hidden state, [B, H], from the expected one and the limited error, [B, P]."""
-        return self.correction(error, expected)
+        gate, new = self.correction(torch.cat([error, expected], dim=-1)).chunk(2, -1)
+        return torch.lerp(expected, new.tanh(), gate.sigmoid())
 
 
 class LinearWorldModel(BeliefModel):
@@ -86,6 +92,7 @@ class LinearWorldModel(BeliefModel):
     Args:
         layout: Where each modality lies among the senses.
         deviation_floor: Smallest deviation of a prediction, in deviations of the sense.
+        direct_pace: How many times faster than the rest linear maps and persistence learn.
         open_loop_steps: Steps that are predicted without looking.
         error_limit: Deviations up to which an error acts in full.
         fills_in: Whether the prediction stands in for a missing sensor.
@@ -97,6 +104,7 @@ class LinearWorldModel(BeliefModel):
         *,
         layout: Layout,
         deviation_floor: float,
+        direct_pace: float,
         open_loop_steps: int,
         error_limit: float,
         fills_in: bool,
@@ -105,6 +113,7 @@ class LinearWorldModel(BeliefModel):
         super().__init__(
             layout=layout,
             hidden_size=0,
+            direct_pace=direct_pace,
             open_loop_steps=open_loop_steps,
             error_limit=error_limit,
             fills_in=fills_in,
@@ -118,8 +127,8 @@ class LinearWorldModel(BeliefModel):
 
     def transition(self, belief: Belief, action: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return no hidden state, and change Δ and its deviation s, [B, P] each."""
-        change = self.forward_map(torch.cat([belief.mean, action], dim=-1))
-        noise = self.deviation_floor + nn.functional.softplus(self.noise)
+        change = self.forward_map(torch.cat([belief.mean, action], dim=-1)) * self.direct_pace
+        noise = self.deviation_floor + nn.functional.softplus(self.noise * self.direct_pace)
         return belief.hidden, change, noise.expand_as(change)
 
     def correct(self, expected: Tensor, error: Tensor) -> Tensor:
