@@ -24,7 +24,7 @@ def train(config: "DictConfig") -> None:
     from agents.trackers import build_trackers
     from agents.training_run import begin, open_run
 
-    with open_run(config, cli.overrides(), in_grid=cli.in_grid()) as run:
+    with open_run(config, cli.overrides(), cli.default_name(config)) as run:
         if run.finished:
             announce(run, already=True)
             return
@@ -52,7 +52,7 @@ def train(config: "DictConfig") -> None:
                 agent.learn(left, callback, reset_num_timesteps=run.state is None)
             film(run, trackers)
         except StopTraining:
-            how_to_go_on(run, in_grid=cli.in_grid())
+            how_to_go_on(run)
             raise
         finally:
             trackers.finish()

@@ -83,13 +83,13 @@ def announce(run: TrainingRun, *, already: bool = False) -> None:
     sys.stdout.flush()
 
 
-def how_to_go_on(run: TrainingRun, *, in_grid: bool) -> None:
+def how_to_go_on(run: TrainingRun) -> None:
     """Print how to resume a run that was stopped."""
     saved = run.folder.checkpoint_folders()
     if saved:
         print(f"saved {saved[-1]}")
     again = f"{this_python()} train.py resume={quoted(run.folder.path)}"
-    print(f"go on with: {'the same command' if in_grid else again}", flush=True)
+    print(f"go on with: {again}", flush=True)
 
 
 def this_python() -> str:
