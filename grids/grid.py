@@ -80,8 +80,9 @@ def run_grid(
     with GridSignals(desk) as signals:
         try:
             if left:
-                threads = f", {left[0].threads} threads each" if left[0].threads else ""
-                view.say(f"{len(left)} cells to train in {where}, {pool.describe()}{threads}")
+                threads = left[0].threads
+                share = f", {threads} thread{'s' * (threads > 1)} each" if threads else ""
+                view.say(f"{len(left)} cells to train in {where}, {pool.describe()}{share}")
                 with view:
                     failures = _run_and_retry(left, pool, retries, view)
         finally:

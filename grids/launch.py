@@ -60,13 +60,10 @@ def make_pool(description: Mapping[str, Any], retries: int) -> Pool:
     Raises:
         UsageError: A value is of the wrong type, or a package is missing; the message says which.
     """
-    described = OmegaConf.create(
-        {"hydra": {"launcher": {"retries": retries, **OmegaConf.to_container(
-            OmegaConf.create(dict(description)), resolve=True)}}}  # type: ignore[dict-item]
-    )  # fmt: skip
+    described = OmegaConf.create({"hydra": {"launcher": {**description, "retries": retries}}})
     checked: Any = OmegaConf.to_container(check_config(described, described).hydra.launcher)
-    if not isinstance(checked.pop("retries"), int) or retries < 0:
-        raise UsageError(f"hydra.launcher.retries must be a whole number, got {retries!r}")
+    if checked.pop("retries") < 0:
+        raise UsageError(f"hydra.launcher.retries must be at least 0, got {retries}")
     return factory_from_config(checked, trusted=TRUSTED)()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from agents.errors import UsageError
 from grids.cell import Cell
-from grids.pools.pool import Job, Pool
+from grids.pools.pool import Job, Pool, missing
 from grids.run_cell import Outcome
 
 
@@ -21,7 +21,7 @@ class JoblibPool(Pool):
         try:
             import joblib
         except ModuleNotFoundError as error:
-            raise UsageError(f"hydra/launcher=joblib needs {error.name}: {HINT}") from error
+            raise missing("joblib", error, extra="grid") from error
         self._joblib = joblib
         if n_jobs == 0:
             raise UsageError("hydra.launcher.n_jobs must not be 0; -1 is as many as there are cores")
@@ -46,9 +46,6 @@ class JoblibPool(Pool):
     def describe(self) -> str:
         """Return how many cells run at a time."""
         return f"{self._n_jobs} at a time"
-
-
-HINT = "pip install -e '.[grid]'"
 
 
 def _with_cell(job: Job, cell: Cell) -> tuple[Cell, Outcome]:

@@ -1,9 +1,9 @@
 """What a place that runs cells must offer; all else about a grid is the same everywhere."""
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 
+from agents.errors import UsageError
 from grids.cell import Cell
 from grids.run_cell import Outcome
 
@@ -40,8 +40,14 @@ class Pool(ABC):
         return "one at a time"
 
 
-def processors() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def missing(launcher: str, error: ModuleNotFoundError, *, extra: str) -> UsageError:
+    """Return the error for a package that a launcher needs.
+
+    Args:
+        launcher: Its name in conf/hydra/launcher.
+        error: What importing the package raised.
+        extra: The project's optional dependencies that hold it.
+    """
+    return UsageError(
+        f"hydra/launcher={launcher} needs {error.name}: pip install -e '.[{extra}]'"
+    )

@@ -9,7 +9,7 @@ from typing import Any
 
 from agents.errors import UsageError
 from grids.cell import ROOT, Cell
-from grids.pools.pool import Job, Pool
+from grids.pools.pool import Job, Pool, missing
 from grids.run_cell import Outcome
 
 LOOK_EVERY = 1.0
@@ -38,8 +38,7 @@ class RayPool(Pool):
         try:
             import ray
         except ModuleNotFoundError as error:
-            hint = "pip install -e '.[ray]'"
-            raise UsageError(f"hydra/launcher=ray needs the package {error.name}: {hint}") from error
+            raise missing("ray", error, extra="ray") from error
         self._ray = ray
         self._address, self._worker_deaths = address, worker_deaths
         self._cpus, self._gpus = num_cpus, num_gpus
@@ -54,9 +53,9 @@ class RayPool(Pool):
         ray = self._ray
         self._connect()
         self._require_shared(cells[0])
-        task = ray.remote(job).options(
+        task = ray.remote(
             num_cpus=self._cpus, num_gpus=self._gpus, max_retries=self._worker_deaths
-        )
+        )(job)
         left = {task.options(name=cell.name).remote(cell): cell for cell in cells}
         stopping = False
         while left:

@@ -1,13 +1,14 @@
 """Cells as jobs of Slurm, or of this machine in the same way, by submitit."""
 
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from agents.errors import UsageError
-from grids.cell import Cell
-from grids.pools.pool import Job, Pool
-from grids.run_cell import Outcome
+from grids.cell import ROOT, Cell
+from grids.pools.pool import Job, Pool, missing
+from grids.run_cell import Outcome, first_error, stop_running
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at the jobs."""
@@ -39,8 +40,7 @@ class SubmititPool(Pool):
         try:
             import submitit
         except ModuleNotFoundError as error:
-            hint = "pip install -e '.[slurm]'"
-            raise UsageError(f"submitit is missing, which this launcher needs: {hint}") from error
+            raise missing(f"submitit_{cluster}", error, extra="slurm") from error
         self._submitit = submitit
         self._cluster, self._timeouts = cluster, timeouts
         self._cpus = cpus_per_task
@@ -53,6 +53,8 @@ class SubmititPool(Pool):
 
     def run(self, job: Job, cells: Sequence[Cell]) -> Iterator[tuple[Cell, Outcome]]:
         """Yield cells as their jobs end."""
+        paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), *paths]))  # of jobs
         executor = self._executor(cells[0])
         with executor.batch():
             jobs = [executor.submit(ResumableJob(job), cell) for cell in cells]
@@ -92,9 +94,7 @@ class SubmititPool(Pool):
         try:
             return submitted.result()
         except Exception as error:  # whatever ended the job, on a machine that is not this one
-            first, *more = str(error).strip().splitlines() or [type(error).__name__]
-            last = more[-1].strip() if more else ""
-            return Outcome("failed", " ".join(f"{first} {last}".split()))
+            return Outcome("failed", first_error(f"{type(error).__name__}: {error}", code=1))
 
 
 class ResumableJob:
@@ -114,8 +114,6 @@ class ResumableJob:
     def checkpoint(self, cell: Cell) -> Any:
         """Return what is to be queued again; the interruption itself stops the cell's process."""
         import submitit
-
-        from grids.run_cell import stop_running
 
         stop_running()
         return submitit.helpers.DelayedSubmission(ResumableJob(self._job), cell)
