@@ -16,7 +16,10 @@ from agents.run_folder import RunFolder
 from brains.kernels import KernelError
 from envs import PhysicsError
 
-BUDGET_KEYS = ("total_steps", "checkpoint_every", "keep_checkpoints", "film", "tracker")
+BUDGET_KEYS = (
+    *("total_steps", "checkpoint_every", "keep_checkpoints"),
+    *("evaluation_episodes", "film", "tracker"),
+)
 """What a resumed run may change: how long it goes on and what it leaves, never what it computes."""
 
 PLACE_KEYS = ("run_dir", "resume")
@@ -99,7 +102,7 @@ def begin(run: TrainingRun) -> None:
 def require_positive(config: DictConfig) -> None:
     """Raise a UsageError if a count of the configuration is too small."""
     least = {"total_steps": 1, "num_envs": 1, "num_threads": 1, "checkpoint_every": 1}
-    for key, minimum in {**least, "keep_checkpoints": 0, "seed": 0}.items():
+    for key, minimum in {**least, "keep_checkpoints": 0, "evaluation_episodes": 0, "seed": 0}.items():
         if config[key] < minimum:
             raise UsageError(f"{key} must be at least {minimum}, got {config[key]}")
 

@@ -101,7 +101,7 @@ class Cell(NamedTuple):
         return [
             f"env={self.task}", *VARIANTS[self.variant].options, f"seed={self.seed}",
             f"total_steps={self.steps}", f"run_dir={self.folder}",
-            "num_threads=1", "film=false", "tracker=none",
+            "num_threads=1", "film=false", "tracker=none", "evaluation_episodes=0",
         ]  # fmt: skip
 
 
