@@ -1,4 +1,4 @@
-"""What follows a training: a table and a film of the result, and the words that say where everything is."""
+"""What follows a training: a table, a film, and the words that say where everything is."""
 
 import shlex
 import shutil

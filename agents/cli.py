@@ -71,7 +71,7 @@ def default_name(config: DictConfig) -> str:
     return name_of(config, HydraConfig.get())
 
 
-def name_of(config: DictConfig, hydra: DictConfig) -> str:
+def name_of(config: DictConfig, hydra: Any) -> str:
     """Return the name that says what a job computes.
 
     Args:
@@ -85,7 +85,7 @@ def name_of(config: DictConfig, hydra: DictConfig) -> str:
     return run_name(config, changes, reference_config(name, changes), _choices(usual.hydra))
 
 
-def checked(config: DictConfig, hydra: DictConfig) -> DictConfig:
+def checked(config: DictConfig, hydra: Any) -> DictConfig:
     """Return a configuration after checking all of it, with the options that were chosen.
 
     Args:
@@ -95,7 +95,7 @@ def checked(config: DictConfig, hydra: DictConfig) -> DictConfig:
     Raises:
         UsageError: A key is unknown or missing, or a value is of the wrong type.
     """
-    plain = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     reference = reference_config(str(hydra.job.config_name), list(hydra.overrides.task))
     result = check_config(plain, reference)
     result.choices = _choices(hydra)
@@ -151,7 +151,7 @@ def _compose(config_name: str, changes: list[str], **options: bool) -> DictConfi
         return compose(config_name, changes, **options)
 
 
-def _choices(hydra: DictConfig) -> dict[str, Any]:
+def _choices(hydra: Any) -> dict[str, Any]:
     """Return which option each group has, as Hydra tells of a job."""
     return {
         str(group): option

@@ -70,8 +70,9 @@ class TensorBoardTracker(Tracker):
 
     def log_video(self, path: Path, env_steps: int) -> None:
         """Write the film as an animated picture, since event files hold no mp4, and its place."""
-        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.compat.proto import summary_pb2
 
+        Summary: Any = summary_pb2.Summary  # noqa: N806 - a class that is made at run time
         picture, width, height = animated_picture(path)
         image = Summary.Image(
             encoded_image_string=picture, width=width, height=height, colorspace=3

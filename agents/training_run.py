@@ -52,9 +52,7 @@ class TrainingRun:
 
 
 @contextmanager
-def open_run(
-    config: DictConfig, overrides: Sequence[str], name: str
-) -> Iterator[TrainingRun]:
+def open_run(config: DictConfig, overrides: Sequence[str], name: str) -> Iterator[TrainingRun]:
     """Start a run or go on with one, and turn what can stop it into one line.
 
     Args:
@@ -102,7 +100,12 @@ def begin(run: TrainingRun) -> None:
 def require_positive(config: DictConfig) -> None:
     """Raise a UsageError if a count of the configuration is too small."""
     least = {"total_steps": 1, "num_envs": 1, "num_threads": 1, "checkpoint_every": 1}
-    for key, minimum in {**least, "keep_checkpoints": 0, "evaluation_episodes": 0, "seed": 0}.items():
+    for key, minimum in {
+        **least,
+        "keep_checkpoints": 0,
+        "evaluation_episodes": 0,
+        "seed": 0,
+    }.items():
         if config[key] < minimum:
             raise UsageError(f"{key} must be at least {minimum}, got {config[key]}")
 

@@ -114,9 +114,7 @@ def _run_and_retry(
     return failures
 
 
-def _list(
-    cells: Sequence[Cell], failures: Sequence[Failure], where: str, view: GridView
-) -> None:
+def _list(cells: Sequence[Cell], failures: Sequence[Failure], where: str, view: GridView) -> None:
     """Say how the grid ended and what to do next."""
     view.say(f"\n{len(cells)} cells: {len(cells) - len(failures)} finished, {len(failures)} failed")
     for cell, error in failures:

@@ -44,7 +44,9 @@ def launch(configs: Sequence[DictConfig], pool: Mapping[str, Any], *, retries: i
     made = make_pool(pool, retries)
     desk = Desk(Path.cwd() / where / ".grid" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}")
     cells = [_cell(config, made, desk) for config in configs]
-    shared = [folder for folder, times in Counter(cell.folder for cell in cells).items() if times > 1]
+    shared = [
+        folder for folder, times in Counter(cell.folder for cell in cells).items() if times > 1
+    ]
     if shared:
         raise UsageError(
             f"several cells would train in {shared[0]}: they compute the same, or differ only in "

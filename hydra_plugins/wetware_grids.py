@@ -1,5 +1,7 @@
-"""Hydra's way into our grids; Hydra finds launchers in `hydra_plugins` only, and imports this
-file at every start, so that nothing else is imported here.
+"""Hydra's way into our grids.
+
+Hydra finds launchers in `hydra_plugins` only, and imports this file at every start: it is kept
+light.
 """
 
 from collections.abc import Sequence

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from agents.errors import UsageError
 from grids.cell import Cell
-from grids.pools.pool import Job, Pool, missing
+from grids.pools.pool import Job, Pool, load
 from grids.run_cell import Outcome
 
 
@@ -18,14 +18,12 @@ class JoblibPool(Pool):
     """
 
     def __init__(self, *, n_jobs: int | None) -> None:
-        try:
-            import joblib
-        except ModuleNotFoundError as error:
-            raise missing("joblib", error, extra="grid") from error
-        self._joblib = joblib
+        self._joblib = load("joblib", launcher="joblib", extra="grid")
         if n_jobs == 0:
-            raise UsageError("hydra.launcher.n_jobs must not be 0; -1 is as many as there are cores")
-        self._n_jobs = None if n_jobs is None else joblib.effective_n_jobs(n_jobs)
+            raise UsageError(
+                "hydra.launcher.n_jobs must not be 0; -1 is as many as there are cores"
+            )
+        self._n_jobs = None if n_jobs is None else self._joblib.effective_n_jobs(n_jobs)
 
     def threads(self, asked: int | None) -> int:
         """Return a cell's share of the cores."""

@@ -1,7 +1,9 @@
 """What a place that runs cells must offer; all else about a grid is the same everywhere."""
 
+import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from agents.errors import UsageError
 from grids.cell import Cell
@@ -40,14 +42,19 @@ class Pool(ABC):
         return "one at a time"
 
 
-def missing(launcher: str, error: ModuleNotFoundError, *, extra: str) -> UsageError:
-    """Return the error for a package that a launcher needs.
+def load(package: str, *, launcher: str, extra: str) -> Any:
+    """Import what a launcher needs, and other launchers do not.
 
     Args:
-        launcher: Its name in conf/hydra/launcher.
-        error: What importing the package raised.
-        extra: The project's optional dependencies that hold it.
+        package: What to import.
+        launcher: The launcher's name in conf/hydra/launcher.
+        extra: The project's optional dependencies that hold the package.
+
+    Raises:
+        UsageError: It is not installed; the message says how to.
     """
-    return UsageError(
-        f"hydra/launcher={launcher} needs {error.name}: pip install -e '.[{extra}]'"
-    )
+    try:
+        return importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        message = f"hydra/launcher={launcher} needs {error.name}: pip install -e '.[{extra}]'"
+        raise UsageError(message) from error

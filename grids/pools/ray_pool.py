@@ -3,13 +3,14 @@
 import logging
 import os
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
 from agents.errors import UsageError
 from grids.cell import ROOT, Cell
-from grids.pools.pool import Job, Pool, missing
+from grids.pools.pool import Job, Pool, load
 from grids.run_cell import Outcome
 
 LOOK_EVERY = 1.0
@@ -35,11 +36,7 @@ class RayPool(Pool):
     ) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anybody
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        try:
-            import ray
-        except ModuleNotFoundError as error:
-            raise missing("ray", error, extra="ray") from error
-        self._ray = ray
+        self._ray = load("ray", launcher="ray", extra="ray")
         self._address, self._worker_deaths = address, worker_deaths
         self._cpus, self._gpus = num_cpus, num_gpus
 
@@ -86,25 +83,29 @@ class RayPool(Pool):
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
             line = " ".join(str(error).split())
-            raise UsageError(f"no Ray cluster at {self._address or 'this machine'}: {line}") from error
+            raise UsageError(
+                f"no Ray cluster at {self._address or 'this machine'}: {line}"
+            ) from error
 
     def _require_shared(self, cell: Cell) -> None:
         """Raise if a machine of the cluster does not see what it needs."""
         ray = self._ray
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
+        at = import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
         sign, word = cell.desk.path / "shared", token_hex(8)
         sign.write_text(word, encoding="ascii")
         look = ray.remote(what_is_missing)
         nodes = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
         answers = {
-            look.options(
-                num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(identity, soft=False)
-            ).remote(sign, word, cell.cwd, ROOT): node["NodeManagerHostname"]
+            look.options(num_cpus=0, scheduling_strategy=at(identity, soft=False)).remote(
+                sign, word, cell.cwd, ROOT
+            ): node["NodeManagerHostname"]
             for identity, node in nodes.items()
         }
         for reference, host in answers.items():
-            missing = ray.get(reference)
+            try:
+                missing = ray.get(reference)
+            except ray.exceptions.RayError as error:
+                missing = f"cannot run cells: {_last_line(error)}"
             if missing:
                 raise UsageError(f"machine {host} of the Ray cluster {missing}")
 
@@ -112,8 +113,12 @@ class RayPool(Pool):
         try:
             return self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
-            line = next(iter(str(error).strip().splitlines()), "")
-            return Outcome("failed", f"{type(error).__name__}: {line}")
+            return Outcome("failed", f"{type(error).__name__}: {_last_line(error)}")
+
+
+def _last_line(error: Exception) -> str:
+    """Return the last line of an error, where Ray says what its task raised."""
+    return next(reversed(str(error).strip().splitlines()), "").strip()
 
 
 def what_is_missing(sign: Path, word: str, cwd: Path, root: Path) -> str:

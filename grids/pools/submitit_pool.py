@@ -3,11 +3,12 @@
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 from agents.errors import UsageError
 from grids.cell import ROOT, Cell
-from grids.pools.pool import Job, Pool, missing
+from grids.pools.pool import Job, Pool, load
 from grids.run_cell import Outcome, first_error, stop_running
 
 LOOK_EVERY = 1.0
@@ -37,11 +38,7 @@ class SubmititPool(Pool):
         timeouts: int,
         parameters: Mapping[str, Any],
     ) -> None:
-        try:
-            import submitit
-        except ModuleNotFoundError as error:
-            raise missing(f"submitit_{cluster}", error, extra="slurm") from error
-        self._submitit = submitit
+        self._submitit = load("submitit", launcher=f"submitit_{cluster}", extra="slurm")
         self._cluster, self._timeouts = cluster, timeouts
         self._cpus = cpus_per_task
         self._parameters = {"timeout_min": timeout_min, **parameters}
@@ -113,7 +110,5 @@ class ResumableJob:
 
     def checkpoint(self, cell: Cell) -> Any:
         """Return what is to be queued again; the interruption itself stops the cell's process."""
-        import submitit
-
         stop_running()
-        return submitit.helpers.DelayedSubmission(ResumableJob(self._job), cell)
+        return import_module("submitit").helpers.DelayedSubmission(ResumableJob(self._job), cell)

@@ -100,7 +100,10 @@ def test_tensorboard_shows_configuration_film_and_table(tracked):
     table = text_of(events, "evaluation").splitlines()
     assert len(table) == 2 + 2 * 2
     assert table[2] == " | ".join(
-        map(str, ("deterministic", 0, *(record["deterministic"][k][0] for k in ("returns", "lengths"))))
+        map(
+            str,
+            ("deterministic", 0, *(record["deterministic"][k][0] for k in ("returns", "lengths"))),
+        )
     )
 
 

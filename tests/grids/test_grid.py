@@ -155,7 +155,9 @@ MISSING = {
 def test_a_missing_package_is_told_in_one_line_that_installs_it(launcher, tmp_path, monkeypatch):
     package, message = MISSING[launcher]
     monkeypatch.setitem(sys.modules, package, None)
-    code, out, err = call(train, "-m", *CELL, "seed=0,1", f"hydra/launcher={launcher}", cwd=tmp_path)
+    code, out, err = call(
+        train, "-m", *CELL, "seed=0,1", f"hydra/launcher={launcher}", cwd=tmp_path
+    )
     assert (code, out, err.count("\n")) == (2, "", 1), err
     assert err.startswith(message)
 

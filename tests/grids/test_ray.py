@@ -36,7 +36,9 @@ def test_a_cell_whose_worker_is_killed_goes_on_elsewhere_and_nothing_is_lost(clu
     assert code == 0, out + err
     assert "2 cells: 2 finished, 0 failed" in out
     assert [record(cell) for cell in cell_folders(tmp_path)] == alone(0, 1)
-    commands = [len((cell / "command.txt").read_text().splitlines()) for cell in cell_folders(tmp_path)]
+    commands = [
+        len((cell / "command.txt").read_text().splitlines()) for cell in cell_folders(tmp_path)
+    ]
     assert sorted(commands) == [1, 2]
 
 
@@ -51,5 +53,9 @@ def test_a_machine_that_does_not_see_the_runs_is_named_before_the_first_cell(tmp
     assert what_is_missing(*everything).startswith(missing)
     sign.write_text("word")
     assert what_is_missing(*everything) == ""
-    assert "has no /nowhere/train.py" in what_is_missing(sign, "word", tmp_path, tmp_path / "/nowhere")
-    assert "has no folder /nowhere" in what_is_missing(sign, "word", tmp_path / "/nowhere", tmp_path)
+    assert "has no /nowhere/train.py" in what_is_missing(
+        sign, "word", tmp_path, tmp_path / "/nowhere"
+    )
+    assert "has no folder /nowhere" in what_is_missing(
+        sign, "word", tmp_path / "/nowhere", tmp_path
+    )
