@@ -72,7 +72,7 @@ class TensorBoardTracker(Tracker):
         """Write the film as an animated picture, since event files hold no mp4, and its place."""
         from tensorboard.compat.proto import summary_pb2
 
-        Summary: Any = summary_pb2.Summary  # noqa: N806 - a class that is made at run time
+        Summary: Any = vars(summary_pb2)["Summary"]  # noqa: N806 - a class made at run time
         picture, width, height = animated_picture(path)
         image = Summary.Image(
             encoded_image_string=picture, width=width, height=height, colorspace=3

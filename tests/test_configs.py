@@ -81,9 +81,10 @@ def test_a_launcher_makes_its_pool_and_says_how_many_threads_a_cell_has(option):
     assert options.pop("_target_") == "hydra_plugins.wetware_grids.GridLauncher"
     assert options["retries"] == 1
     description = {"_target_": options.pop("pool"), **options}
-    pool = make_pool(description, description.pop("retries"))
-    assert pool.threads(3) == 3
-    assert pool.threads(None) in (None, 1, 3)
+    retries = description.pop("retries")
+    assert make_pool(description, retries).threads(3) == 3
+    pool = make_pool(description, retries)
+    assert pool.threads(None) in (None, 1)
     assert len(pool.describe()) > 5
 
 
