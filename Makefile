@@ -1,11 +1,13 @@
 # make train    installs into .venv, trains the default brain in its default body and films it
 # make test     installs into .venv and runs the tests
+# EXTRAS=dev,grid,slurm,ray make setup    installs Ray too, whose tests are skipped otherwise
 # Everything here needs only make and Python 3.11, 3.12 or 3.13; PYTHON=... names another one.
 
 PIP_OPTIONS ?= --disable-pip-version-check --quiet
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+EXTRAS ?= dev,grid,slurm
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -48,5 +50,5 @@ $(STAMP): pyproject.toml constraints.txt
 		{ echo "no Python 3.11, 3.12 or 3.13 found: install one, or make PYTHON=/path/to/it"; exit 1; }; \
 	$$python -m venv $(VENV) || \
 		{ echo "$$python makes no virtual environments: sudo apt-get install python3-venv"; exit 1; }
-	@$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt -e ".[dev]"
+	@$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt -e ".[$(EXTRAS)]"
 	@touch $@

@@ -16,7 +16,7 @@ def train(config: "DictConfig") -> None:
     """Train as configured, in a run folder that can be resumed at any time."""
     import torch
 
-    from agents.after_training import announce, film, how_to_go_on
+    from agents.after_training import announce, evaluate_and_film, how_to_go_on
     from agents.build import build_agent, make_env
     from agents.callbacks import RunCallback, StopSignals
     from agents.errors import StopTraining
@@ -24,7 +24,7 @@ def train(config: "DictConfig") -> None:
     from agents.trackers import build_trackers
     from agents.training_run import begin, open_run
 
-    with open_run(config, cli.overrides(), in_grid=cli.in_grid()) as run:
+    with open_run(config, cli.overrides(), cli.default_name(config)) as run:
         if run.finished:
             announce(run, already=True)
             return
@@ -50,12 +50,12 @@ def train(config: "DictConfig") -> None:
             left = run.config.total_steps - run.env_steps
             with stop:
                 agent.learn(left, callback, reset_num_timesteps=run.state is None)
-            film(run, trackers)
+            evaluate_and_film(run, trackers)
         except StopTraining:
-            how_to_go_on(run, in_grid=cli.in_grid())
+            how_to_go_on(run)
             raise
         finally:
-            trackers.finish()
+            trackers.finish(failed=sys.exc_info()[0] is not None)
             env.close()
     announce(run)
 

@@ -1,4 +1,4 @@
-"""What follows a training: a film of the result, and the words that say where everything is."""
+"""What follows a training: a table, a film, and the words that say where everything is."""
 
 import shlex
 import shutil
@@ -8,43 +8,64 @@ import time
 from pathlib import Path
 
 from agents.cli import ROOT
+from agents.evaluation import RECORD, read_record
 from agents.progress import duration, read_progress, tell
 from agents.trackers import Trackers
 from agents.training_run import TrainingRun
 
-FILM_SECONDS_AT_MOST = 600.0
+SECONDS_AT_MOST = 1200.0
 
 
-def film(run: TrainingRun, trackers: Trackers) -> None:
-    """Film the trained body in a process of its own, so that a broken driver harms nothing.
+def evaluate_and_film(run: TrainingRun, trackers: Trackers) -> None:
+    """Evaluate and film what was trained, and show both to the trackers.
+
+    It happens in a process of its own, so that a broken driver harms nothing.
 
     Args:
         run: A run whose last checkpoint is written.
-        trackers: Shown the film.
+        trackers: Shown the table and the film.
     """
-    if not run.config.film:
+    episodes = run.config.get("evaluation_episodes", 0)  # older runs have none
+    if not (episodes or run.config.film):
         return
-    print("filming the result ...", flush=True)
+    tasks = ["evaluating"] * bool(episodes) + ["filming"] * bool(run.config.film)
+    print(f"{' and '.join(tasks)} the result ...", flush=True)
     started = time.time()
-    options = [f"runs={quoted(run.folder.path)}", "episodes=0", "video=true"]
+    reason = _evaluate(run, episodes)
+    if episodes and _is_new(run.folder.path / RECORD, started):
+        trackers.log_evaluation(read_record(run.folder.path) or {}, run.config.total_steps)
+    elif episodes:
+        tell(f"no evaluation, but the training is complete: {reason}")
+        return
+    films = [path for path in _films(run) if _is_new(path, started)]
+    if run.config.film and not films:
+        doctor = "" if "make doctor" in reason else "; `make doctor` tells more"
+        tell(f"no film, but the training is complete: {reason.removeprefix('no film: ')}{doctor}")
+    for path in films:
+        trackers.log_video(path, run.config.total_steps)
+
+
+def _evaluate(run: TrainingRun, episodes: int) -> str:
+    """Call evaluate.py, and return the last line of what went wrong."""
+    options = [
+        f"runs={quoted(run.folder.path)}",
+        *(f"episodes={episodes}", f"num_envs={max(1, episodes)}"),
+        *(f"num_threads={run.config.num_threads}", f"video={str(run.config.film).lower()}"),
+    ]
     try:
         finished = subprocess.run(
             [sys.executable, str(ROOT / "evaluate.py"), *options],
             capture_output=True,
             text=True,
-            timeout=FILM_SECONDS_AT_MOST,
+            timeout=SECONDS_AT_MOST,
         )
-        errors = finished.stderr.strip().splitlines() or [f"exit code {finished.returncode}"]
-        failed = finished.returncode != 0
     except subprocess.TimeoutExpired:
-        errors, failed = [f"it took more than {FILM_SECONDS_AT_MOST:.0f} s"], True
-    new = [path for path in _films(run) if path.stat().st_mtime >= started]
-    if failed or not new:
-        reason = errors[-1].removeprefix("no film: ")
-        doctor = "" if "make doctor" in reason else "; `make doctor` tells more"
-        tell(f"no film, but the training is complete: {reason}{doctor}")
-    for path in new:
-        trackers.log_video(path, run.config.total_steps)
+        return f"it took more than {SECONDS_AT_MOST:.0f} s"
+    return (finished.stderr.strip().splitlines() or [f"exit code {finished.returncode}"])[-1]
+
+
+def _is_new(path: Path, since: float) -> bool:
+    return path.exists() and path.stat().st_mtime >= since
 
 
 def announce(run: TrainingRun, *, already: bool = False) -> None:
@@ -83,13 +104,13 @@ def announce(run: TrainingRun, *, already: bool = False) -> None:
     sys.stdout.flush()
 
 
-def how_to_go_on(run: TrainingRun, *, in_grid: bool) -> None:
+def how_to_go_on(run: TrainingRun) -> None:
     """Print how to resume a run that was stopped."""
     saved = run.folder.checkpoint_folders()
     if saved:
         print(f"saved {saved[-1]}")
     again = f"{this_python()} train.py resume={quoted(run.folder.path)}"
-    print(f"go on with: {'the same command' if in_grid else again}", flush=True)
+    print(f"go on with: {again}", flush=True)
 
 
 def this_python() -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import hydra
 from hydra import compose, initialize_config_dir
@@ -17,21 +17,19 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from agents.config_check import check_config, known_keys, open_mapping_above, unknown
-from agents.errors import CheckpointError, RunError, StopTraining, UsageError
+from agents.errors import CellFailed, CheckpointError, RunError, StopTraining, UsageError
+from agents.run_name import run_name
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / "conf"
 FAILED, MISUSED = 1, 2
+NAMED_FIRST = ("env", "brain", "agent")
+"""The groups with which the name of a run begins."""
 READABLE = (UsageError, RunError, CheckpointError, HydraException, OmegaConfBaseException)
-
-
-class CellFailed(Exception):  # noqa: N818 - the error itself has been printed
-    """A cell of a grid ended in an error, which its own line has told."""
 
 
 def run(job: Callable[[DictConfig], None], *, config_name: str) -> NoReturn:
@@ -41,7 +39,7 @@ def run(job: Callable[[DictConfig], None], *, config_name: str) -> NoReturn:
     with 1, a signal with 128 plus its number. HYDRA_FULL_ERROR=1 shows tracebacks instead.
 
     Args:
-        job: Called with the checked configuration; once per cell of a grid (`-m`).
+        job: Called with the checked configuration.
         config_name: The file in conf/ to start from.
     """
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
@@ -52,6 +50,8 @@ def run(job: Callable[[DictConfig], None], *, config_name: str) -> NoReturn:
         _launch(job, config_name)
     except CellFailed:
         _exit("some cells of the grid failed (see above); the same command retries them", FAILED)
+    except StopTraining as stop:
+        sys.exit(128 + stop.signal_number)
     except READABLE as error:
         _exit(explain(error, config_name, sys.argv[1:]), exit_code(error))
     except KeyboardInterrupt:
@@ -66,9 +66,40 @@ def overrides() -> list[str]:
     return list(HydraConfig.get().overrides.task)
 
 
-def in_grid() -> bool:
-    """Return whether the present job is a cell of a grid (`-m`)."""
-    return HydraConfig.get().mode == RunMode.MULTIRUN
+def default_name(config: DictConfig) -> str:
+    """Return the name that says what the present job computes."""
+    return name_of(config, HydraConfig.get())
+
+
+def name_of(config: DictConfig, hydra: Any) -> str:
+    """Return the name that says what a job computes.
+
+    Args:
+        config: Its checked configuration.
+        hydra: What Hydra says about the job.
+    """
+    changes, name = list(hydra.overrides.task), str(hydra.job.config_name)
+    parsed = OverridesParser.create().parse_overrides(changes)
+    named = [_first_choice(each) for each in parsed if each.key_or_group in NAMED_FIRST]
+    usual = _compose(name, named, return_hydra_config=True)
+    return run_name(config, changes, reference_config(name, changes), _choices(usual.hydra))
+
+
+def checked(config: DictConfig, hydra: Any) -> DictConfig:
+    """Return a configuration after checking all of it, with the options that were chosen.
+
+    Args:
+        config: As it was composed; its own `hydra` is left out.
+        hydra: What Hydra says about the job.
+
+    Raises:
+        UsageError: A key is unknown or missing, or a value is of the wrong type.
+    """
+    plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    reference = reference_config(str(hydra.job.config_name), list(hydra.overrides.task))
+    result = check_config(plain, reference)
+    result.choices = _choices(hydra)
+    return result
 
 
 def explain(error: Exception, config_name: str, arguments: Sequence[str]) -> str:
@@ -110,10 +141,23 @@ def reference_config(config_name: str, changes: Sequence[str]) -> DictConfig:
     """
     parsed = OverridesParser.create().parse_overrides(list(changes))
     chosen = [_first_choice(override) for override in parsed if _chooses_option(override)]
+    return _compose(config_name, chosen)
+
+
+def _compose(config_name: str, changes: list[str], **options: bool) -> DictConfig:
     if GlobalHydra.instance().is_initialized():
-        return compose(config_name, chosen)
+        return compose(config_name, changes, **options)
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return compose(config_name, chosen)
+        return compose(config_name, changes, **options)
+
+
+def _choices(hydra: Any) -> dict[str, Any]:
+    """Return which option each group has, as Hydra tells of a job."""
+    return {
+        str(group): option
+        for group, option in hydra.runtime.choices.items()
+        if not str(group).startswith("hydra") and "@" not in str(group)
+    }
 
 
 def _launch(job: Callable[[DictConfig], None], config_name: str) -> None:
@@ -122,22 +166,11 @@ def _launch(job: Callable[[DictConfig], None], config_name: str) -> None:
     @wraps(job)
     def checked_job(config: DictConfig) -> None:
         try:
-            reference = reference_config(config_name, overrides())
-            checked = check_config(config, reference)
-            checked.choices = {
-                group: option
-                for group, option in HydraConfig.get().runtime.choices.items()
-                if not group.startswith("hydra") and "@" not in group
-            }
-            job(checked)
+            job(checked(config, HydraConfig.get()))
         except StopTraining as stop:
-            sys.exit(128 + stop.signal_number)  # ends a whole grid too
+            sys.exit(128 + stop.signal_number)  # Hydra would add words of its own to an exception
         except READABLE as error:
-            line = explain(error, config_name, sys.argv[1:])
-            if not in_grid():
-                _exit(line, exit_code(error))  # Hydra would add words of its own to an exception
-            print(line, file=sys.stderr, flush=True)
-            raise CellFailed from error
+            _exit(explain(error, config_name, sys.argv[1:]), exit_code(error))
 
     # Hydra has no word for leaving a group out again: what is null anyway is not passed on.
     nothing = [f"{group}=null" for group in _groups_left_out(config_name)]

@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from agents.errors import UsageError
 
-INSPECTED = ("agents.", "brains.", "envs.")
+INSPECTED = ("agents.", "brains.", "envs.", "grids.")
 """Packages whose constructors are looked at for the types of their arguments."""
 
 

@@ -23,3 +23,7 @@ class StopTraining(Exception):  # noqa: N818 - it is a request, not a fault
     def __init__(self, signal_number: int) -> None:
         super().__init__(f"stopped by signal {signal_number}")
         self.signal_number = signal_number
+
+
+class CellFailed(Exception):  # noqa: N818 - the errors themselves have been printed
+    """Cells of a grid failed, which their own lines have told."""

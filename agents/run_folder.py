@@ -67,6 +67,20 @@ class RunFolder:
             message = f"another process is training in {self.path}: wait, or choose another run_dir"
             raise UsageError(message) from None
 
+    def is_locked(self) -> bool:
+        """Return whether another process is training here."""
+        try:
+            handle = os.open(self.path / ".lock", os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(handle)
+        return False
+
     def unlock(self) -> None:
         """Let other processes train here."""
         if self._lock is not None:

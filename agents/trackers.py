@@ -7,18 +7,24 @@ import netrc
 import os
 import secrets
 import sys
+import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Literal, cast
 
 from omegaconf import DictConfig, OmegaConf
 
 from agents.build import build_part
 from agents.errors import UsageError
+from agents.evaluation import KINDS
+from agents.film_preview import animated_picture
 
 Mode = Literal["online", "offline", "disabled"]
 Row = Mapping[str, float | int | None]
+
+EVALUATION_COLUMNS = ("kind", "episode", "return", "length")
 
 
 class Tracker(ABC):
@@ -37,8 +43,12 @@ class Tracker(ABC):
         """Show a film."""
 
     @abstractmethod
-    def finish(self) -> None:
-        """Write out what is still held back."""
+    def log_evaluation(self, record: Mapping[str, Any], env_steps: int) -> None:
+        """Show the table of an evaluation: what evaluation.json holds."""
+
+    @abstractmethod
+    def finish(self, *, failed: bool) -> None:
+        """Write out what is still held back; `failed` if the run did not come to its end."""
 
 
 class TensorBoardTracker(Tracker):
@@ -48,21 +58,40 @@ class TensorBoardTracker(Tracker):
         """Open an event file that replaces what came after `env_steps`."""
         from torch.utils.tensorboard import SummaryWriter
 
-        del config  # it stands in the folder already
         self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=env_steps + 1)
+        text = OmegaConf.to_yaml(config)
+        self._writer.add_text("config", textwrap.indent(text, "    "), env_steps)
 
     def log(self, row: Row, env_steps: int) -> None:
         """Write every number of the row."""
         for name, value in row.items():
-            if value is not None and name != "env_steps":
+            if value is not None:
                 self._writer.add_scalar(name, value, env_steps)
 
     def log_video(self, path: Path, env_steps: int) -> None:
-        """Write where the film is; event files hold no mp4."""
+        """Write the film as an animated picture, since event files hold no mp4, and its place."""
+        from tensorboard.compat.proto import summary_pb2
+
+        Summary: Any = vars(summary_pb2)["Summary"]  # noqa: N806 - a class made at run time
+        picture, width, height = animated_picture(path)
+        image = Summary.Image(
+            encoded_image_string=picture, width=width, height=height, colorspace=3
+        )
+        summary = Summary(value=[Summary.Value(tag="film", image=image)])
+        self._writer._get_file_writer().add_summary(summary, env_steps)  # add_video needs moviepy
         self._writer.add_text("film", str(path), env_steps)
 
-    def finish(self) -> None:
+    def log_evaluation(self, record: Mapping[str, Any], env_steps: int) -> None:
+        """Write the means as numbers and every episode as a table."""
+        for name, value in evaluation_means(record).items():
+            self._writer.add_scalar(name, value, env_steps)
+        lines = [" | ".join(map(str, row)) for row in evaluation_rows(record)]
+        table = [" | ".join(EVALUATION_COLUMNS), " | ".join("---" for _ in EVALUATION_COLUMNS)]
+        self._writer.add_text("evaluation", "\n".join([*table, *lines]), env_steps)
+
+    def finish(self, *, failed: bool) -> None:
         """Close the event file."""
+        del failed  # an event file has no place for it
         self._writer.close()
 
 
@@ -124,9 +153,15 @@ class WandbTracker(Tracker):
         video = self._wandb.Video(str(path), format="mp4")
         self._run.log({"film": video, "env_steps": env_steps})
 
-    def finish(self) -> None:
+    def log_evaluation(self, record: Mapping[str, Any], env_steps: int) -> None:
+        """Send the means, and every episode as a table."""
+        table = self._wandb.Table(list(EVALUATION_COLUMNS), evaluation_rows(record))
+        means = evaluation_means(record)
+        self._run.log({"evaluation": table, **means, "env_steps": env_steps})
+
+    def finish(self, *, failed: bool) -> None:
         """Write configuration and summary, which wandb does only here."""
-        self._run.finish()
+        self._run.finish(exit_code=int(failed))
 
 
 class Trackers:
@@ -153,19 +188,46 @@ class Trackers:
         """Show a film everywhere."""
         self._each("log_video", path, env_steps)
 
-    def finish(self) -> None:
+    def log_evaluation(self, record: Mapping[str, Any], env_steps: int) -> None:
+        """Show the table of an evaluation everywhere."""
+        self._each("log_evaluation", record, env_steps)
+
+    def finish(self, *, failed: bool) -> None:
         """Finish each tracker that was started."""
-        self._each("finish")
+        self._each("finish", failed=failed)
         self._active = {}
 
-    def _each(self, method: str, *arguments: Any) -> None:
+    def _each(self, method: str, *arguments: Any, **options: Any) -> None:
         for name, tracker in list(self._active.items()):
             try:
-                getattr(tracker, method)(*arguments)
+                getattr(tracker, method)(*arguments, **options)
             except Exception as error:  # whatever a tracker's library raises
                 del self._active[name]
                 line = " ".join(str(error).split())
                 print(f"tracker {name} failed and is left out: {line}", file=sys.stderr)
+
+
+def evaluation_rows(record: Mapping[str, Any]) -> list[list[Any]]:
+    """Return a row per episode of an evaluation: kind, number, return, length."""
+    return [
+        [kind, episode, earned, length]
+        for kind in KINDS
+        if kind in record
+        for episode, (earned, length) in enumerate(
+            zip(record[kind]["returns"], record[kind]["lengths"], strict=True)
+        )
+    ]
+
+
+def evaluation_means(record: Mapping[str, Any]) -> dict[str, float]:
+    """Return the mean return and length of each kind of episode."""
+    measures = {"return": "returns", "length": "lengths"}
+    return {
+        f"evaluation/{kind}_{name}_mean": fmean(record[kind][key])
+        for kind in KINDS
+        if kind in record
+        for name, key in measures.items()
+    }
 
 
 def build_trackers(config: DictConfig) -> Trackers:

@@ -1,11 +1,9 @@
 """One training run from its configuration: where it is written, and where it goes on."""
 
 import errno
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +16,15 @@ from agents.run_folder import RunFolder
 from brains.kernels import KernelError
 from envs import PhysicsError
 
-BUDGET_KEYS = ("total_steps", "checkpoint_every", "keep_checkpoints", "film", "tracker")
+BUDGET_KEYS = (
+    *("total_steps", "checkpoint_every", "keep_checkpoints"),
+    *("evaluation_episodes", "film", "tracker"),
+)
 """What a resumed run may change: how long it goes on and what it leaves, never what it computes."""
 
 PLACE_KEYS = ("run_dir", "resume")
-LONGEST_NAME = 150
+LOG = "log.txt"
+"""What a run says, in a folder whose run is a cell of a grid."""
 
 
 @dataclass
@@ -50,15 +52,13 @@ class TrainingRun:
 
 
 @contextmanager
-def open_run(
-    config: DictConfig, overrides: Sequence[str], *, in_grid: bool
-) -> Iterator[TrainingRun]:
+def open_run(config: DictConfig, overrides: Sequence[str], name: str) -> Iterator[TrainingRun]:
     """Start a run or go on with one, and turn what can stop it into one line.
 
     Args:
         config: The checked configuration; `resume` names the run to go on with.
-        overrides: The overrides of the command line, which name a new run.
-        in_grid: Go on with a run of the same configuration instead of refusing to.
+        overrides: The overrides of the command line.
+        name: What a new run is called if the configuration names no folder.
 
     Yields:
         The run, with a folder that no other process writes to.
@@ -68,7 +68,7 @@ def open_run(
         RunError: The run stopped; the message says where, and which checkpoint is intact.
     """
     require_positive(config)
-    folder = RunFolder(config.resume or config.run_dir or default_path(config, overrides))
+    folder = RunFolder(config.resume or config.run_dir or Path("runs") / name)
     if config.resume and not folder.has_started:
         run = folder.path.absolute().parent.parent
         hint = f": resume={run}" if (run / "config.yaml").is_file() else ": it has no config.yaml"
@@ -78,8 +78,8 @@ def open_run(
         if config.resume:
             yield _resume(folder, config, overrides)
         else:
-            _require_free(folder, config, in_grid=in_grid)
-            yield _go_on(folder, config) if folder.has_started else TrainingRun(folder, config)
+            _require_free(folder)
+            yield TrainingRun(folder, config)
     except (NonFiniteError, PhysicsError, CheckpointError, KernelError) as error:
         raise RunError(f"{error} | {_what_is_intact(folder)}") from error
     except OSError as error:
@@ -97,30 +97,15 @@ def begin(run: TrainingRun) -> None:
     run.folder.forget_after(run.env_steps)
 
 
-def default_path(config: DictConfig, overrides: Sequence[str]) -> Path:
-    """Return a folder whose name says what a run computes.
-
-    Args:
-        config: The checked configuration.
-        overrides: The command line's; those that change what is computed enter the name.
-    """
-    chosen = dict(_split(override) for override in overrides)
-    body = str(config.env.id).replace("/", "-")
-    parts = [body, *(chosen.pop(group, config.choices[group]) for group in ("brain", "agent"))]
-    silent = ("env", "env.id", "seed", "device", "num_threads", *BUDGET_KEYS, *PLACE_KEYS)
-    for key, value in sorted(chosen.items()):
-        if key not in silent and not key.startswith(("hydra", "tracker")):
-            parts.append(f"{key.replace('/', '.')}-{value}")
-    name = re.sub(r"[^\w.+-]+", "-", "_".join(parts)).strip("-")
-    if len(name) > LONGEST_NAME:
-        name = f"{name[:LONGEST_NAME]}_{sha256(name.encode()).hexdigest()[:8]}"
-    return Path("runs") / f"{name}_seed{config.seed}"
-
-
 def require_positive(config: DictConfig) -> None:
     """Raise a UsageError if a count of the configuration is too small."""
     least = {"total_steps": 1, "num_envs": 1, "num_threads": 1, "checkpoint_every": 1}
-    for key, minimum in {**least, "keep_checkpoints": 0, "seed": 0}.items():
+    for key, minimum in {
+        **least,
+        "keep_checkpoints": 0,
+        "evaluation_episodes": 0,
+        "seed": 0,
+    }.items():
         if config[key] < minimum:
             raise UsageError(f"{key} must be at least {minimum}, got {config[key]}")
 
@@ -150,23 +135,33 @@ def _go_on(folder: RunFolder, config: DictConfig) -> TrainingRun:
     return run
 
 
-def _require_free(folder: RunFolder, config: DictConfig, *, in_grid: bool) -> None:
-    """Raise if a new run would overwrite something."""
+def require_same(folder: RunFolder, config: DictConfig, *, free: Sequence[str]) -> None:
+    """Raise a UsageError if a folder holds a run that computes something else.
+
+    Args:
+        folder: Where a run is about to start, or to go on.
+        config: The checked configuration.
+        free: Further keys that may differ; the run in the folder keeps its own.
+    """
     if not folder.has_started:
-        others = [path for path in folder.path.glob("*") if path.name != ".lock"]
-        if others and not (folder.path / "versions.json").exists():
-            raise UsageError(f"{folder.path} holds other files: choose another run_dir")
         return
-    if not in_grid:
-        message = f"{folder.path} holds a run: resume={folder.path} goes on with it, "
-        raise UsageError(message + "or choose another run_dir")
     plain: Any = OmegaConf.to_container(config)
     there: Any = OmegaConf.to_container(folder.read_config())
-    free = (*BUDGET_KEYS, *PLACE_KEYS)
-    changed = [key for key in differing_keys(plain, there) if key.split(".")[0] not in free]
-    if changed:
-        message = f"{folder.path} holds a run with another {changed[0]}: choose another run_dir"
-        raise UsageError(message)
+    may_differ = (*BUDGET_KEYS, *PLACE_KEYS, "choices", *free)
+    for key in differing_keys(plain, there):
+        if key.split(".")[0] not in may_differ:
+            message = f"{folder.path} holds a run with another {key}"
+            raise UsageError(f"{message}: move it away, or put this one elsewhere")
+
+
+def _require_free(folder: RunFolder) -> None:
+    """Raise if a new run would overwrite something."""
+    if folder.has_started:
+        message = f"{folder.path} holds a run: resume={folder.path} goes on with it, "
+        raise UsageError(message + "or choose another run_dir")
+    others = [path for path in folder.path.glob("*") if path.name not in (".lock", LOG)]
+    if others and not (folder.path / "versions.json").exists():
+        raise UsageError(f"{folder.path} holds other files: choose another run_dir")
 
 
 def _what_is_intact(folder: RunFolder) -> str:

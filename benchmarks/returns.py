@@ -106,7 +106,7 @@ class Cell(NamedTuple):
             f"env={self.task}", *VARIANTS[self.variant].options, *MEMORY.get(self.task, ()),
             f"seed={self.seed}",
             f"total_steps={self.steps}", f"run_dir={self.folder}",
-            "num_threads=1", "film=false", "tracker=none",
+            "num_threads=1", "film=false", "tracker=none", "evaluation_episodes=0",
         ]  # fmt: skip
 
 

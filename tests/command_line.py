@@ -16,7 +16,7 @@ from agents import cli
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / "conf"
 
-QUICK = ("num_threads=1", "tracker=none", "film=false")
+QUICK = ("num_threads=1", "tracker=none", "film=false", "evaluation_episodes=0")
 """What every small training has in common."""
 
 SMALL_PPO = ("num_envs=2", "agent.n_steps=16", "agent.n_epochs=1")

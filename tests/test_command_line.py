@@ -84,13 +84,6 @@ def test_an_unknown_gymnasium_id_names_the_nearest(command):
     assert "unknown environment 'CartPol-v1'; did you mean 'CartPole-v1'?" in err
 
 
-def test_a_mistake_in_a_grid_stops_it_before_the_first_cell(command, tmp_path):
-    code, _, err = command("-m", *TINY, "brain=mlp,gruu", "total_steps=32")
-    assert (code, err.count("\n")) == (2, 1)
-    assert "unknown brain 'gruu'; did you mean 'gru'?" in err
-    assert not list(tmp_path.rglob("config.yaml"))
-
-
 def test_a_baseline_refuses_a_brain(command):
     code, _, err = command(*QUICK, "agent=sb3_ppo", "brain=mlp")
     assert (code, err) == (2, "Sb3PPO brings its own network: leave brain=... out\n")
@@ -107,6 +100,22 @@ def test_whole_floats_and_underscores_are_whole_numbers(command, tmp_path):
     assert code == 0, err
     assert "64/64 steps" in out
     assert "total_steps: 64\n" in (tmp_path / "r" / "config.yaml").read_text()
+
+
+def test_the_same_computation_has_the_same_name_however_it_is_written():
+    def name(*overrides):
+        with cli.initialize_config_dir(str(cli.CONFIGS), version_base="1.3"):
+            config = cli.compose("train", list(overrides), return_hydra_config=True)
+            return cli.name_of(cli.checked(config, config.hydra), config.hydra)
+
+    usual = name()
+    assert usual == "HalfCheetah-v5_spiking_ppo_seed0"
+    assert name("num_envs=64", "brain=spiking", "seed=0", "challenge=none") == usual
+    assert name("total_steps=5", "num_threads=1", "tracker=none") == usual
+    assert name("num_envs=6.4e1", "agent.gamma=0.9") == name("agent.gamma=.90")
+    assert name("agent.gamma=.9") == "HalfCheetah-v5_spiking_ppo_agent.gamma-0.9_seed0"
+    assert name("brain/controller=gru") == "HalfCheetah-v5_spiking_ppo_brain.controller-gru_seed0"
+    assert name("challenge=noise") == "HalfCheetah-v5_spiking_ppo_challenge-noise_seed0"
 
 
 def test_a_run_folder_holds_what_the_run_was(command, tmp_path):
@@ -157,42 +166,6 @@ def test_two_processes_never_train_in_one_folder(command, tmp_path):
     process.communicate()
     assert (code, err.count("\n")) == (2, 1)
     assert err.startswith("another process is training in r")
-
-
-def test_a_grid_skips_finished_cells_and_goes_on_with_others(command, tmp_path):
-    grid = ("-m", *TINY, "seed=0,1", "checkpoint_every=32", "total_steps=64")
-    assert command(*grid)[0] == 0
-    folders = sorted((tmp_path / "runs").glob("[!.]*"))
-    assert [folder.name[-5:] for folder in folders] == ["seed0", "seed1"]
-    for path in (folders[1] / "checkpoints").glob("step_000000064/*"):
-        path.unlink()
-    (folders[1] / "checkpoints" / "step_000000064").rmdir()
-    records = [(folder / "progress.csv").read_text() for folder in folders]
-    code, out, err = command(*grid)
-    assert code == 0, err
-    assert out.count("was already finished") == 1
-    assert [len(read_progress(folder / "progress.csv")) for folder in folders] == [2, 2]
-    assert (folders[0] / "progress.csv").read_text() == records[0]
-
-
-def test_a_failed_cell_does_not_end_the_grid_and_is_retried(command, monkeypatch):
-    grid = ("-m", *TINY, "agent.max_grad_norm=0.5,7.0", "total_steps=32")
-    original = cli.check_config
-
-    def check(config, reference):
-        if config.agent.max_grad_norm == 7.0:
-            raise cli.RunError("it broke")
-        return original(config, reference)
-
-    monkeypatch.setattr(cli, "check_config", check)
-    code, _, err = command(*grid)
-    assert code == 1
-    assert err.splitlines()[0] == "it broke"
-    assert err.splitlines()[-1].endswith("the same command retries them")
-    monkeypatch.undo()
-    code, out, _ = command(*grid)
-    assert code == 0
-    assert out.count("was already finished") == 1
 
 
 def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_checkpoint(command, tmp_path):
@@ -247,9 +220,9 @@ def test_evaluation_writes_returns_and_compares_runs(command, tmp_path):
     grid = ("-m", *TINY, "env=InvertedPendulum-v5", "seed=0,1", "total_steps=32")
     assert command(*grid)[0] == 0
     options = ("episodes=2", "num_threads=1", "output=out")
-    code, out, err = command("runs=runs/*", *options, job=evaluate.evaluate)
+    code, out, err = command("runs=runs/grid/*", *options, job=evaluate.evaluate)
     assert code == 0, err
-    assert len(list(tmp_path.glob("runs/*/evaluation.json"))) == 2
+    assert len(list(tmp_path.glob("runs/grid/*/evaluation.json"))) == 2
     made = {path.name for path in (tmp_path / "out").iterdir()}
     assert made == {"comparison.md", "comparison.csv", "curves.png", "report.html"}
     assert "deterministic" in out

@@ -9,12 +9,13 @@ from agents import cli
 from agents.build import build_agent, build_part, make_env
 from agents.config_check import check_config
 from agents.errors import UsageError
+from grids.launch import make_pool
 from tests.command_line import CONFIGS, SMALL
 
 GROUPS = sorted(
     folder.relative_to(CONFIGS).as_posix()
     for folder in CONFIGS.rglob("*")
-    if folder.is_dir() and folder.name not in ("hydra", "shared")
+    if folder.is_dir() and folder.name not in ("hydra", "launcher", "shared")
 )
 OPTIONS = [
     (group, path.stem) for group in GROUPS for path in sorted((CONFIGS / group).glob("*.yaml"))
@@ -33,7 +34,7 @@ def compose(*overrides):
 
 def test_every_yaml_file_belongs_to_a_group_that_is_tested():
     in_groups = {CONFIGS / group / f"{option}.yaml" for group, option in OPTIONS}
-    shared = {*CONFIGS.glob("hydra/*.yaml"), *CONFIGS.glob("*/shared/*.yaml")}
+    shared = {*CONFIGS.glob("hydra/**/*.yaml"), *CONFIGS.glob("*/shared/*.yaml")}
     top = {CONFIGS / "train.yaml", CONFIGS / "evaluate.yaml"}
     assert in_groups | shared | top == set(CONFIGS.rglob("*.yaml"))
     assert {"env", "brain", "brain/controller", "agent", "challenge", "tracker"} <= set(GROUPS)
@@ -67,6 +68,26 @@ def test_an_option_composes_and_makes_an_agent_that_acts(group, option):
     assert len(actions) == config.num_envs
     assert np.all(np.isfinite(actions))
     env.close()
+
+
+LAUNCHERS = sorted(path.stem for path in (CONFIGS / "hydra" / "launcher").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("option", LAUNCHERS)
+def test_a_launcher_makes_its_pool_and_says_how_many_threads_a_cell_has(option):
+    extra = {"joblib": "joblib", "ray": "ray", "serial": "json"}.get(option, "submitit")
+    pytest.importorskip(extra, reason="the launcher's extra is not installed")
+    with cli.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = cli.compose("train", [f"hydra/launcher={option}"], return_hydra_config=True)
+    options = dict(config.hydra.launcher)
+    assert options.pop("_target_") == "hydra_plugins.wetware_grids.GridLauncher"
+    assert options["retries"] == 1
+    description = {"_target_": options.pop("pool"), **options}
+    retries = description.pop("retries")
+    assert make_pool(description, retries).threads(3) == 3
+    pool = make_pool(description, retries)
+    assert pool.threads(None) in (None, 1)
+    assert len(pool.describe()) > 5
 
 
 @pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "tracker"])

@@ -13,7 +13,18 @@ from tests.command_line import QUICK, ROOT, SMALL
 
 FENCE = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"^(?:#|<!--) (\S+/\S+\.(?:py|xml|yaml))(?: -->)?\n")
-PROJECT = ("agents", "analysis", "brains", "conf", "envs", "tests", "train.py", "pyproject.toml")
+PROJECT = (
+    "agents",
+    "analysis",
+    "brains",
+    "conf",
+    "envs",
+    "grids",
+    "hydra_plugins",
+    "tests",
+    "train.py",
+    "pyproject.toml",
+)
 
 
 def blocks_of(document: str) -> tuple[dict[str, str], list[str]]:

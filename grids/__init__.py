@@ -1,0 +1,1 @@
+"""Grids of trainings: many cells, on one machine or many, by one command that goes on."""

@@ -1,0 +1,122 @@
+"""A grid: skips what is finished, runs what is left, tries failed cells again, and lists them."""
+
+import os
+import signal
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any, NamedTuple, Self
+
+from agents.errors import StopTraining
+from grids.cell import Cell
+from grids.desk import Desk
+from grids.pools.pool import Pool
+from grids.run_cell import run_cell
+from grids.view import GridView
+
+
+class Failure(NamedTuple):
+    """A cell that failed for good, and the first line of why."""
+
+    cell: Cell
+    error: str
+
+
+class GridSignals:
+    """Turns the first Ctrl-C or SIGTERM into a note on the desk; the second ends the grid at once.
+
+    Args:
+        desk: Where cells look.
+    """
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self, desk: Desk) -> None:
+        self.received: int | None = None
+        self._desk = desk
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._receive) for number in self.SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _receive(self, number: int, _frame: FrameType | None) -> None:
+        if self.received is not None:
+            os._exit(128 + number)
+        self.received = number
+        self._desk.ask_to_stop()
+        note = "\nstopping: running cells write their checkpoints (again: do not wait for them)\n"
+        os.write(2, note.encode())
+
+
+def run_grid(
+    cells: Sequence[Cell], pool: Pool, *, retries: int, where: str, view: GridView
+) -> list[Failure]:
+    """Run what is left of a grid.
+
+    Args:
+        cells: All cells, with one desk.
+        pool: Where they run.
+        retries: How often a failed cell is tried again, after all others.
+        where: The grid's folder, for messages.
+        view: Told about everything.
+
+    Returns:
+        The cells that failed for good.
+
+    Raises:
+        StopTraining: Ctrl-C or SIGTERM; every running cell has written its checkpoint.
+    """
+    desk = cells[0].desk
+    desk.set_up()
+    finished = [cell for cell in cells if cell.finished]
+    for cell in finished:
+        view.skipped(cell)
+    left = [cell for cell in cells if cell not in finished]
+    failures: list[Failure] = []
+    with GridSignals(desk) as signals:
+        try:
+            if left:
+                threads = left[0].threads
+                share = f", {threads} thread{'s' * (threads > 1)} each" if threads else ""
+                view.say(f"{len(left)} cells to train in {where}, {pool.describe()}{share}")
+                with view:
+                    failures = _run_and_retry(left, pool, retries, view)
+        finally:
+            desk.clear()
+    if signals.received is not None:
+        view.say("go on with: the same command")
+        raise StopTraining(signals.received)
+    _list(cells, failures, where, view)
+    return failures
+
+
+def _run_and_retry(
+    cells: Sequence[Cell], pool: Pool, retries: int, view: GridView
+) -> list[Failure]:
+    """Run cells, and those that fail again after all others; return those that still fail."""
+    left = list(cells)
+    failures: list[Failure] = []
+    for turn in range(retries + 1):
+        failures = []
+        for cell, outcome in pool.run(run_cell, left):
+            view.ended(cell, outcome, retry=turn < retries)
+            if outcome.status == "failed":
+                failures.append(Failure(cell, outcome.error))
+        left = [failure.cell for failure in failures]
+        if not left or cells[0].desk.stop_asked:
+            break
+        if turn < retries:
+            view.retrying(left)
+    return failures
+
+
+def _list(cells: Sequence[Cell], failures: Sequence[Failure], where: str, view: GridView) -> None:
+    """Say how the grid ended and what to do next."""
+    view.say(f"\n{len(cells)} cells: {len(cells) - len(failures)} finished, {len(failures)} failed")
+    for cell, error in failures:
+        view.say(f"  {cell.name}: {error}\n    {cell.folder / 'log.txt'}")
+    view.say(f"Next:\n  table and curves   python evaluate.py runs='{where}/*'")

@@ -1,0 +1,139 @@
+"""Runs one cell to its end, in a process of its own; what every pool does, wherever it is.
+
+The process is `train.py`, so that a cell is what its command.txt says and nothing more, a crash of
+native code ends one cell and not its neighbours, and nothing of one cell is left for the next.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from grids.cell import Cell
+
+LOOK_EVERY = 0.2
+"""Seconds between two looks at whether the grid should stop."""
+
+PATIENCE = 60.0
+"""Seconds that a cell's earlier process has to write its checkpoint after its worker died."""
+
+_SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG in <linux/prctl.h>
+
+
+_set_process_option = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+_processes: "set[subprocess.Popen[bytes]]" = set()
+
+
+class Outcome(NamedTuple):
+    """How a cell ended.
+
+    Attributes:
+        status: `stopped` cells wait for the same command to go on.
+        error: The first line of what went wrong, or nothing.
+    """
+
+    status: Literal["finished", "failed", "stopped"]
+    error: str = ""
+
+
+def run_cell(cell: Cell) -> Outcome:
+    """Do what is left of a cell, and say how it ended; never raises for what the cell did.
+
+    Args:
+        cell: What to train. Its process gets SIGTERM, which makes it write a checkpoint, when the
+            grid is asked to stop, when this function is interrupted, and when this process dies.
+    """
+    if cell.desk.stop_asked:
+        return Outcome("stopped")
+    if cell.finished:
+        return Outcome("finished")
+    with cell.desk.running(cell.name):
+        _wait_until_free(cell)
+        cell.run.path.mkdir(parents=True, exist_ok=True)
+        with cell.log.open("ab") as log:
+            begin = log.tell()
+            process = subprocess.Popen(
+                cell.command(),
+                cwd=cell.cwd,
+                env=cell.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches it through the grid alone
+                preexec_fn=_prepare_process,
+            )
+            code = _wait(process, cell)
+    if code == 0:
+        return Outcome("finished")
+    if cell.desk.stop_asked:
+        return Outcome("finished" if cell.finished else "stopped")
+    return Outcome("failed", first_error(_written_since(cell.log, begin), code))
+
+
+def first_error(text: str, code: int) -> str:
+    """Return the line that says best why a process ended.
+
+    Args:
+        text: What it wrote.
+        code: Its exit status; minus the signal's number if a signal ended it.
+    """
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    last = lines[-1].strip() if lines else "it said nothing"
+    if code < 0:
+        return f"ended by {signal.Signals(-code).name}; the last it said: {last}"
+    tracebacks = [i for i, line in enumerate(lines) if line.startswith("Traceback ")]
+    raised = lines[tracebacks[0] + 1 :] if tracebacks else []
+    return next((line for line in raised if not line.startswith(" ")), last)
+
+
+def _wait(process: "subprocess.Popen[bytes]", cell: Cell) -> int:
+    """Return a process's exit status; ask it to stop once the grid should."""
+    asked = False
+    _processes.add(process)
+    try:
+        while True:
+            try:
+                return process.wait(LOOK_EVERY)
+            except subprocess.TimeoutExpired:
+                if cell.desk.stop_asked and not asked:
+                    process.terminate()
+                    asked = True
+    finally:
+        if process.poll() is None:  # this function itself was interrupted
+            process.terminate()
+            process.wait()
+        _processes.discard(process)
+
+
+def stop_running() -> None:
+    """Let the cells that this process runs write their checkpoints and end."""
+    for process in list(_processes):
+        process.terminate()
+        with suppress(ChildProcessError):  # not Popen.wait, which a signal may have interrupted
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+
+
+def _wait_until_free(cell: Cell) -> None:
+    """Give an earlier process that still writes in the cell's folder the time to finish."""
+    end = time.monotonic() + PATIENCE
+    while cell.run.is_locked() and time.monotonic() < end and not cell.desk.stop_asked:
+        time.sleep(LOOK_EVERY)
+
+
+def _prepare_process() -> None:
+    """Set up a new process, before it becomes train.py."""
+    for warning in (signal.SIGUSR1, signal.SIGUSR2):  # Slurm's, which the job itself answers
+        signal.signal(warning, signal.SIG_IGN)
+    if _set_process_option is not None:
+        _set_process_option(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+
+
+def _written_since(log: Path, begin: int) -> str:
+    with log.open("rb") as file:
+        file.seek(begin)
+        return file.read().decode(errors="replace")
