@@ -55,6 +55,10 @@ class GRUController(RecurrentModule[GRUState]):
         hidden = self.cell(inputs, state.hidden)
         return hidden, GRUState(hidden)
 
+    def signals(self, state: GRUState) -> dict[str, Tensor]:
+        """Return its output, `features`, [B, N]."""
+        return {"features": state.hidden}
+
 
 class LSTMController(RecurrentModule[LSTMState]):
     """Long short-term memory with an open forget gate at the start.
@@ -83,3 +87,7 @@ class LSTMController(RecurrentModule[LSTMState]):
         """Advance one step; the output is the hidden state, [B, N]."""
         hidden, cell = self.cell(inputs, (state.hidden, state.cell))
         return hidden, LSTMState(hidden, cell)
+
+    def signals(self, state: LSTMState) -> dict[str, Tensor]:
+        """Return its output, `features`, [B, N]."""
+        return {"features": state.hidden}

@@ -126,3 +126,8 @@ class RecurrentModule(nn.Module, Generic[State], ABC):
         """Return scalar measures of what the part is doing, by name; none by default."""
         del state
         return {}
+
+    def signals(self, state: State) -> dict[str, Tensor]:
+        """Return what can be watched in the part after a step, [B] or [B, n] each, by name."""
+        del state
+        return {}

@@ -138,3 +138,7 @@ class SpikingController(RecurrentModule[LIFState]):
             "surrogate_support": (distance * self.surrogate_slope < 1.0).float().mean(),
             "synaptic_ops_per_action": firing_rate * self.substeps * self.output_size**2,
         }
+
+    def signals(self, state: LIFState) -> dict[str, Tensor]:
+        """Return who fires, `spikes` of 0 and 1, [B, N]."""
+        return {"spikes": state.spikes}
