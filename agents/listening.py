@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from agents.episodes import Actor
@@ -26,6 +27,7 @@ class Heard(NamedTuple):
     signals: Signals
 
 
+@torch.no_grad()
 def act_and_tell(
     model: Actor, observation: Any, state: Any, episode_start: Any, deterministic: bool
 ) -> Heard:
