@@ -2,7 +2,6 @@
 
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -42,4 +41,4 @@ def act_and_tell(
         observation, state, episode_start, deterministic
     )
     told = {**policy.brain.signals(state), "value": output.value}
-    return Heard(actions, state, {name: np.array(one.cpu()) for name, one in told.items()})
+    return Heard(actions, state, {name: one.cpu().numpy().copy() for name, one in told.items()})

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from analysis.panels.base import Panel
 from analysis.panels.ink import (
-    ALARM,
     BACKGROUND,
     FAINT,
     GRID,
@@ -30,7 +29,13 @@ HEAD_SECONDS = 0.25
 """Numbers change this often: faster ones cannot be read."""
 
 SMALLEST_PLOT = 14
+STRETCH = 2.8
+"""How much taller than they wish plots of lines get, rather than leave the board empty."""
+
 GAP, MARGIN = 6, 12
+
+
+NOTHING: Mapping[Any, Any] = {}
 
 
 class Mark(NamedTuple):
@@ -43,6 +48,9 @@ class Mark(NamedTuple):
 
     text: str
     colour: Colour
+
+
+EPISODE = Mark("", GRID)
 
 
 class _Row(NamedTuple):
@@ -86,12 +94,11 @@ class Board:
         self._events = MARGIN // 2
         self._top = self._events + line_height(self._small)
         self.panels, self.left_out = self._that_fit(panels)
-        self._rows = self._lay_out()
         self._marks: deque[tuple[int, Mark]] = deque()
         self._clock = 0
         self._head_due = 0.0
         self._scales: dict[int, int] = {}
-        self._draw_axis()
+        self.lay_out()
 
     def push(self, signals: Mapping[str, NDArray[Any]], mark: Mark | None = None) -> None:
         """Show one more step.
@@ -152,26 +159,54 @@ class Board:
         axis = line_height(self._small) + 8
         return len(self._pixels) - self._top - axis - heads - GAP * len(panels)
 
-    def _lay_out(self) -> list[_Row]:
-        """Place the panels, the lowest at the foot, so that boards side by side agree there."""
+    def _heights(self, fixed: Mapping[tuple[str, ...], int]) -> list[int]:
+        """Return the height of each plot: as given, or between its bounds, or what there is."""
         room = self._room(self.panels)
-        least = [panel.least for panel in self.panels]
+        least = [fixed.get(panel.names, panel.least) for panel in self.panels]
         spare = room - sum(least)
         if spare < 0:
-            heights = [max(SMALLEST_PLOT, one * room // sum(least)) for one in least]
-        else:
-            wishes = [panel.most - panel.least for panel in self.panels]
-            share = min(1.0, spare / max(1, sum(wishes)))
-            heights = [one + int(share * wish) for one, wish in zip(least, wishes, strict=True)]
-        rows, foot = list[_Row](), len(self._pixels) - line_height(self._small) - 8
-        for panel, height in reversed(list(zip(self.panels, heights, strict=True))):
-            tall = panel.plot_height(height)
+            return [max(SMALLEST_PLOT, one * room // sum(least)) for one in least]
+        wishes = [0 if panel.names in fixed else panel.most - panel.least for panel in self.panels]
+        share = min(1.0, spare / max(1, sum(wishes)))
+        heights = [
+            panel.plot_height(one + int(share * wish))
+            for panel, one, wish in zip(self.panels, least, wishes, strict=True)
+        ]
+        return heights if fixed else self._stretched(heights, room)
+
+    def _stretched(self, heights: list[int], room: int) -> list[int]:
+        """Give the panels that can use any height what the others leave, up to a multiple."""
+        elastic = [index for index, panel in enumerate(self.panels) if panel.scale is not None]
+        for place, index in enumerate(elastic):
+            extra = (room - sum(heights)) // (len(elastic) - place)
+            heights[index] += min(extra, int((STRETCH - 1) * self.panels[index].most))
+        return heights
+
+    def fixable_heights(self) -> dict[tuple[str, ...], int]:
+        """Return the heights of plots that any height suits, by the names of their signals."""
+        rows = [row for row in self._rows if row.panel.scale is not None]
+        return {row.panel.names: row.height for row in rows}
+
+    def lay_out(self, fixed: Mapping[tuple[str, ...], int] = NOTHING) -> None:
+        """Place the panels anew, the lowest at the foot; nothing must have been pushed.
+
+        Args:
+            fixed: Heights of plots by the names of their signals, so that boards agree.
+        """
+        self._pixels[:] = BACKGROUND
+        self._rows: list[_Row] = []
+        foot = len(self._pixels) - line_height(self._small) - 8
+        for panel, tall in reversed(list(zip(self.panels, self._heights(fixed), strict=True))):
             head_rows = self._head_rows(panel)
             head = foot - tall - head_rows * line_height(self._size)
             panel.place(tall, self._steps, self.step_width)
-            rows.insert(0, _Row(panel, head, foot - tall, tall, head_rows))
+            self._rows.insert(0, _Row(panel, head, foot - tall, tall, head_rows))
             foot = head - GAP
-        return rows
+        self._draw_axis()
+        if {name for panel in self.panels for name in panel.names} == {"reward"}:
+            x, y = (self._left + self.right) // 2, (self._top + foot) // 2
+            told = "of this agent only the reward can be watched"
+            write(self._pixels, x, y, told, FAINT, self._small, "middle")
 
     def _draw_axis(self) -> None:
         """Write the seconds before now under the lowest plot."""
@@ -196,7 +231,7 @@ class Board:
         """Write titles, words and numbers above the plots."""
         tall = line_height(self._size)
         for row in self._rows:
-            self._pixels[row.head : row.head + row.head_rows * tall] = BACKGROUND
+            self._pixels[row.head : row.head + row.head_rows * tall, self._left :] = BACKGROUND
             write(self._pixels, self._left, row.head, row.panel.title, TEXT, self._size)
             x, line = self.right, row.head + (row.head_rows - 1) * tall
             for entry in reversed(row.panel.entries()):
@@ -236,5 +271,11 @@ class Board:
             write(self._pixels, x, self._events, text, mark.colour, self._small, align)
 
 
-EPISODE = Mark("", GRID)
-CHALLENGE = ALARM
+def agree(boards: Sequence[Board]) -> None:
+    """Let boards side by side show the same signals at the same height."""
+    wanted: dict[tuple[str, ...], int] = {}
+    for board in boards:
+        for names, height in board.fixable_heights().items():
+            wanted[names] = min(height, wanted.get(names, height))
+    for board in boards:
+        board.lay_out(wanted)

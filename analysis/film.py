@@ -4,7 +4,7 @@ Any length needs the same memory. A film looks at bodies of its own, seeded sepa
 never notices it. The file gets its name when it is finished.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from math import ceil
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agents.episodes import Actor, seeded_exploration
+from analysis.board import agree
 from analysis.encoding import require_encodable, writing
 from analysis.panels.ink import BACKGROUND, TEXT, Pixels, line_height, write
 from analysis.playing import Moment, Record, play, rehearse
@@ -173,6 +174,7 @@ def shooting(
     height: int,
     deterministic: bool,
     panels: bool = True,
+    wanted: Callable[[], bool] = lambda: True,
 ) -> Iterator[Iterator[Shot | None]]:
     """Open the view of brains at play: an iterator with a shot, or None, for each control step.
 
@@ -183,9 +185,11 @@ def shooting(
         stride: Steps from one shot to the next; an episode's first step is always shown.
         title: Words in the foot of a film of several.
         seed: Of bodies and exploration.
-        width, height: Of the picture, pixels.
+        width: Of the picture, pixels.
+        height: Of the picture, pixels.
         deterministic: Whether brains act without exploring.
         panels: Whether their activity is shown.
+        wanted: Asked before each shot whether anybody looks.
     """
     frame = np.empty((height, width, 3), np.uint8)
     frame[:] = BACKGROUND
@@ -206,6 +210,8 @@ def shooting(
             tiles.append(
                 Tile(frame, place, view, shown, cast.title, control_period=period, alone=alone)
             )
+        if len(tiles) > 1:
+            agree([tile.board for tile in tiles if tile.board is not None])
         plays = [
             play(
                 cast.model,
@@ -219,7 +225,7 @@ def shooting(
             for cast, ended in zip(casts, returns, strict=True)
         ]
         foot = None if len(casts) == 1 else frame[-max(20, height // 16) :]
-        yield _shots(frame, foot, title, tiles, plays, stride, period)
+        yield _shots(frame, foot, title, tiles, plays, stride, period, wanted)
 
 
 def _shots(
@@ -230,11 +236,13 @@ def _shots(
     plays: Sequence[Iterator[Moment]],
     stride: int,
     period: float,
+    wanted: Callable[[], bool],
 ) -> Iterator[Shot | None]:
     for step, moments in enumerate(zip(*plays, strict=False)):
         for tile, moment in zip(tiles, moments, strict=True):
             tile.push(moment)
-        if step % stride and not any(moment.starts for moment in moments):
+        due = step % stride == 0 or any(moment.starts for moment in moments)
+        if not (due and wanted()):
             yield None
             continue
         for tile, moment in zip(tiles, moments, strict=True):

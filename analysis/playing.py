@@ -1,4 +1,4 @@
-"""A brain at play in one body, one moment at a time, for whoever watches: film, live view, record."""
+"""A brain at play in one body, one moment at a time, for whoever watches."""
 
 from collections.abc import Callable, Iterator, Mapping
 from math import ceil
@@ -110,7 +110,9 @@ def play(
         observation, rewards, episode_start, _ = env.step(heard.actions)
         reward = float(rewards[0])
         if record is not None:
-            record({name: np.asarray(value) for name, value in lived.items()} | {"reward": rewards[0]})
+            record(
+                {name: np.asarray(value) for name, value in lived.items()} | {"reward": rewards[0]}
+            )
         reward_sum, clock = reward_sum + reward, clock + 1
         if episode_start[0]:
             returns.append(reward_sum)
@@ -185,11 +187,8 @@ def phase_order(history: NDArray[Any]) -> NDArray[np.int64]:
         Units in their order, [units].
     """
     activity = np.asarray(history, np.float64)
-    kernel = np.array([0.25, 0.5, 0.25])
     if len(activity) >= 3:
-        activity = sum(
-            weight * activity[lag : len(activity) - 2 + lag] for lag, weight in enumerate(kernel)
-        )  # type: ignore[assignment]
+        activity = (activity[:-2] + 2 * activity[1:-1] + activity[2:]) / 4
     centred = activity - activity.mean(axis=0)
     spread = centred.std(axis=0)
     _, _, directions = np.linalg.svd(centred / np.maximum(spread, 1e-6), full_matrices=False)

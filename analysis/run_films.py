@@ -13,12 +13,15 @@ from agents.episodes import seeded_exploration
 from agents.errors import UsageError
 from agents.evaluation import load_agent, locate, make_evaluation_env
 from analysis.film import MOST_SIDE_BY_SIDE, Cast, Film, film, film_together
-from analysis.playing import play
+from analysis.playing import befalls, play
 from analysis.runs import brain_name
 from analysis.telemetry import recording
 
 SECONDS = 20.0
 """How much of the body's time a film shows unless told otherwise."""
+
+SECONDS_AFTER_ONSET = 8.0
+"""How much of it a film shows at least after the last challenge has come."""
 
 
 class Trained(NamedTuple):
@@ -29,7 +32,9 @@ class Trained(NamedTuple):
         checkpoint: Name of the checkpoint.
         model: The agent.
         env: Its body, one row.
-        brain: The brain's name and how long it was trained.
+        brain: The brain's name.
+        seed: Of its training.
+        steps: Control steps that it was trained for.
         body: The body's name, and what befalls it.
         about: What telemetry tells of it.
     """
@@ -39,8 +44,15 @@ class Trained(NamedTuple):
     model: Any
     env: Any
     brain: str
+    seed: int
+    steps: int
     body: str
     about: dict[str, Any]
+
+    @property
+    def told(self) -> str:
+        """The brain and how long it was trained, in words."""
+        return f"{self.brain}, trained for {self.steps:,} steps"
 
     @property
     def telemetry(self) -> Path:
@@ -74,7 +86,9 @@ def trained(
             checkpoint.name,
             model,
             env,
-            f"{brain_name(_plain(config))}, trained for {_steps(checkpoint):,} steps",
+            brain_name(_plain(config)),
+            config.seed,
+            int(checkpoint.name.rpartition("_")[2]),
             "   ".join(filter(None, (config.env.id, challenge_title(described(config))))),
             _about(config, checkpoint, seed),
         )
@@ -88,7 +102,7 @@ def film_run(
     seed: int,
     device: str = "cpu",
     episodes: int | None = None,
-    seconds: float | None = SECONDS,
+    seconds: float | None = None,
     challenge: Choice = None,
     **options: Any,
 ) -> Film:
@@ -99,7 +113,8 @@ def film_run(
         seed: Of the body.
         device: Where the agent's tensors live.
         episodes: Episodes to film; None for as many as begin in `seconds`.
-        seconds: Ends the film, in the body's time, s; None for whole episodes.
+        seconds: Ends the film, in the body's time, s; None for whole episodes or, without these
+            either, for long enough to see a challenge come.
         challenge: What befalls the body; None for what it was trained under.
         **options: Further arguments of `analysis.film.film`.
 
@@ -109,10 +124,12 @@ def film_run(
         CheckpointError: There is no undamaged checkpoint.
     """
     with trained(source, seed=seed, device=device, challenge=challenge) as one:
-        told = {"title": f"{one.body}   {one.brain}", "seed": seed, **options}
+        told = {"title": f"{one.body}   {one.told}", "seed": seed, **options}
         about = {**one.about, "deterministic": told.get("deterministic", True)}
         with recording(one.telemetry, one.env.control_period, about) as record:
             path = one.run / "videos" / f"{one.checkpoint}.mp4"
+            if episodes is None and seconds is None:
+                seconds = seconds_to_see(one.env, seed)
             return film(
                 one.model, one.env, path, record=record, episodes=episodes, seconds=seconds, **told
             )
@@ -124,7 +141,7 @@ def film_runs(
     *,
     seed: int,
     device: str = "cpu",
-    seconds: float = SECONDS,
+    seconds: float | None = None,
     challenge: Choice = None,
     **options: Any,
 ) -> Film:
@@ -135,7 +152,7 @@ def film_runs(
         path: The mp4 file to write.
         seed: Of bodies and exploration.
         device: Where the agents' tensors live.
-        seconds: Ends the film, in the body's time, s.
+        seconds: Ends the film, in the body's time, s; None for long enough to see a challenge come.
         challenge: What befalls the bodies; None for what all of them were trained under.
         **options: Further arguments of `analysis.film.film_together`.
 
@@ -145,9 +162,18 @@ def film_runs(
         CheckpointError: There is no undamaged checkpoint.
     """
     with together(sources, seed=seed, device=device, challenge=challenge) as (casts, title):
+        seconds = seconds or seconds_to_see(casts[0].env, seed)
         return film_together(
             casts, path, title=title, episodes=None, seconds=seconds, seed=seed, **options
         )
+
+
+def seconds_to_see(env: Any, seed: int) -> float:
+    """Return how long to film, s: long enough to see what befalls the first episode."""
+    env.seed(seed)
+    env.reset()
+    onsets = [one.onset * env.control_period for one in befalls(env)]
+    return max([SECONDS, *(onset + SECONDS_AFTER_ONSET for onset in onsets)])
 
 
 @contextmanager
@@ -167,10 +193,12 @@ def together(
             stack.enter_context(trained(one, seed=seed, device=device, challenge=challenge))
             for one in sources
         ]
-        casts = [Cast(one.model, one.env, one.brain) for one in actors]
+        casts = [Cast(one.model, one.env, f"{one.brain}, seed {one.seed}") for one in actors]
         if len(actors) == 1:
-            casts = [casts[0]._replace(title=f"{actors[0].body}   {actors[0].brain}")]
-        yield casts, f"{actors[0].body}   seed {seed}"
+            casts = [casts[0]._replace(title=f"{actors[0].body}   {actors[0].told}")]
+        ages = sorted(one.steps for one in actors)
+        ages = " to ".join(dict.fromkeys(f"{one:,}" for one in (ages[0], ages[-1])))
+        yield casts, f"{actors[0].body}   test seed {seed}   trained for {ages} steps"
 
 
 def require_same_world(sources: Sequence[str | Path], challenge: Choice) -> None:
@@ -235,7 +263,3 @@ def _about(config: DictConfig, checkpoint: Path, seed: int) -> dict[str, Any]:
 
 def _plain(config: Any) -> Any:
     return cast(Any, OmegaConf.to_container(config))
-
-
-def _steps(checkpoint: Path) -> int:
-    return int(checkpoint.name.rpartition("_")[2])

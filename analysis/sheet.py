@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from analysis.board import ALARM, EPISODE, Board, Mark
+from analysis.board import EPISODE, Board, Mark
 from analysis.panels import panels_for
 from analysis.panels.base import Panel
 from analysis.panels.eye import Eye, seen
 from analysis.panels.ink import (
+    ALARM,
     BACKGROUND,
     FAINT,
     TEXT,
@@ -53,7 +54,8 @@ def places_for(brains: int, width: int, height: int, *, panels: bool = True) -> 
 
     Args:
         brains: How many there are: one has its panels beside its body, several below.
-        width, height: Of the frame, pixels.
+        width: Of the frame, pixels.
+        height: Of the frame, pixels.
         panels: Whether panels are wanted.
     """
     strip = max(20, height // 16)

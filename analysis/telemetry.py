@@ -66,7 +66,7 @@ class Telemetry(NamedTuple):
     @property
     def seconds(self) -> NDArray[np.float64]:
         """The time of each step since the first, s, [L]."""
-        return np.arange(len(self.signals["reward"])) * self.control_period
+        return self.control_period * np.arange(len(self.signals["reward"]), dtype=np.float64)
 
     @property
     def episodes(self) -> list[slice]:

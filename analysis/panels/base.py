@@ -1,4 +1,4 @@
-"""What panels share: a picture that scrolls, the values that it shows, and the scale they are on."""
+"""What panels share: a picture that scrolls, the values that it shows, and their scale."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -101,13 +101,13 @@ class Scale:
         low, high = round_range(low, high)
         if inside and high - low >= SHRINK_BELOW * (self.high - self.low):
             return
-        if (low, high) != (self.low, self.high) or not self._fitted:
+        if not self._fitted or (low, high) != (self.low, self.high):
             self.low, self.high, self._fitted = low, high, True
             self.version += 1
 
-    def height_of(self, values: NDArray[np.float32], height: int) -> NDArray[np.float32]:
+    def height_of(self, values: NDArray[np.float32], height: int) -> NDArray[Any]:
         """Return the row of a picture at which each value stands, 0 at its top."""
-        share = (values - np.float32(self.low)) / np.float32(self.high - self.low)
+        share = (values - self.low) / (self.high - self.low)
         return (1 - share) * (height - 3) + 1
 
 
@@ -208,5 +208,7 @@ class Panel(ABC):
 
 def between(colour: Colour, share: float, ground: Colour = BACKGROUND) -> Colour:
     """Return a colour between a ground and another."""
-    mixed = [round(under + share * (over - under)) for under, over in zip(ground, colour, strict=True)]
+    mixed = [
+        round(under + share * (over - under)) for under, over in zip(ground, colour, strict=True)
+    ]
     return mixed[0], mixed[1], mixed[2]

@@ -20,7 +20,7 @@ class Eye:
     """
 
     def __init__(self, shape: tuple[int, ...], width: int) -> None:
-        self._pixel = max(1, round(0.16 * width / shape[0]))
+        self._pixel = max(1, round(0.14 * width / shape[0]))
         self._side = self._pixel * shape[0]
         self._size = max(9, min(15, round(0.02 * width)))
 

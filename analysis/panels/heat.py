@@ -75,7 +75,7 @@ class Heat(Panel):
         self._drawn = 0
         shares = np.linspace(-1, 1, 255)[:, np.newaxis]
         ink = np.where(shares < 0, np.array(SKY), np.array(AMBER))
-        self._colours = (GROUND + np.abs(shares) ** 0.8 * (ink - GROUND)).astype(np.uint8)
+        self._colours = (GROUND + 0.9 * np.abs(shares) ** 1.2 * (ink - GROUND)).astype(np.uint8)
 
     def push(self, signals: Mapping[str, NDArray[Any]]) -> None:
         """Draw one more step."""

@@ -41,7 +41,7 @@ def _letters(text: str, size: int) -> NDArray[np.float32]:
     width, height = text_width(text, size), line_height(size)
     mask = Image.new("L", (width, height))
     ImageDraw.Draw(mask).text((0, round(0.95 * size)), text, 255, _font(size), "ls")
-    return np.asarray(mask, np.float32)[..., np.newaxis] / 255
+    return np.asarray(mask, np.float32)[..., np.newaxis] / np.float32(255)
 
 
 @lru_cache(maxsize=2048)

@@ -81,7 +81,7 @@ class Lines(Panel):
         picture = np.empty((self._height, (len(values) - 1) * self._step_width, 3), np.float32)
         picture[:] = GROUND
         rows = np.arange(self._height, dtype=np.float32)[:, np.newaxis]
-        zero = float(self.scale.height_of(np.float32(0.0)[np.newaxis], self._height)[0])
+        zero = float(self.scale.height_of(np.zeros(1, np.float32), self._height)[0])
         if -1 < zero < self._height:
             picture[round(min(zero, self._height - 1.0))] = GRID
         for line, colour in enumerate(self._ink):
