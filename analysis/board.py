@@ -73,6 +73,7 @@ class Board:
         panels: Those that are shown.
         left_out: Signals for which there is no room.
         step_width: Width of a step, pixels.
+        width, height: Of the board, pixels.
         right: Where the plots end, pixels: the right edge of the latest step.
     """
 
@@ -81,6 +82,7 @@ class Board:
     ) -> None:
         self._pixels = np.empty((height, width, 3), np.uint8)
         self._pixels[:] = BACKGROUND
+        self.width, self.height = width, height
         self._size = max(11, min(15, round(width / 30)))
         self._small = self._size - 2
         self._gutter = text_width("-0,000", self._small) + 4
@@ -112,6 +114,11 @@ class Board:
         if mark is not None:
             self._marks.append((self._clock, mark))
         self._clock += 1
+
+    def fit(self) -> None:
+        """Let scales know what is to be seen; before any board of a frame is drawn."""
+        for row in self._rows:
+            row.panel.fit()
 
     def draw(self) -> Pixels:
         """Return the board, [height, width, 3]; the next call writes into the same array."""
@@ -165,7 +172,9 @@ class Board:
         least = [fixed.get(panel.names, panel.least) for panel in self.panels]
         spare = room - sum(least)
         if spare < 0:
-            return [max(SMALLEST_PLOT, one * room // sum(least)) for one in least]
+            above = [max(0, one - SMALLEST_PLOT) for one in least]
+            share = max(0, room - SMALLEST_PLOT * len(least)) / max(1, sum(above))
+            return [SMALLEST_PLOT + int(share * one) for one in above]
         wishes = [0 if panel.names in fixed else panel.most - panel.least for panel in self.panels]
         share = min(1.0, spare / max(1, sum(wishes)))
         heights = [
@@ -223,9 +232,6 @@ class Board:
             align = "middle" if seconds else "right"
             if x - self._left > self._size or seconds == 0:
                 write(self._pixels, x, top + 5, text, FAINT, self._small, align)
-        if self.left_out:
-            told = f"{len(self.left_out)} more in the telemetry"
-            write(self._pixels, 2, self._events, told, FAINT, self._small)
 
     def _draw_heads(self) -> None:
         """Write titles, words and numbers above the plots."""
@@ -234,8 +240,12 @@ class Board:
             self._pixels[row.head : row.head + row.head_rows * tall, self._left :] = BACKGROUND
             write(self._pixels, self._left, row.head, row.panel.title, TEXT, self._size)
             x, line = self.right, row.head + (row.head_rows - 1) * tall
-            for entry in reversed(row.panel.entries()):
+            entries = row.panel.entries()
+            room = (self.right - self._left) // max(1, len(entries)) - self._size
+            crowded = len(entries) > 1 and row.head_rows == 2
+            for entry in reversed(entries):
                 told = f"{entry.text} {entry.value}".strip()
+                told = shortened(told, self._size, room) if crowded else told
                 write(self._pixels, x, line, told, entry.colour, self._size, "right")
                 x -= text_width(told, self._size) + self._size
 
@@ -256,6 +266,9 @@ class Board:
         """Draw a line down all plots where something began, and its name above them."""
         tall = line_height(self._small)
         self._pixels[self._events : self._events + tall, self._left :] = BACKGROUND
+        if self.left_out:
+            told = f"{len(self.left_out)} more in the telemetry"
+            write(self._pixels, self._left, self._events, told, FAINT, self._small)
         while self._marks and self._clock - self._marks[0][0] > self._steps:
             self._marks.popleft()
         for step, mark in self._marks:

@@ -175,6 +175,7 @@ def shooting(
     deterministic: bool,
     panels: bool = True,
     wanted: Callable[[], bool] = lambda: True,
+    tell: Callable[[list[Tile]], object] = lambda _: None,
 ) -> Iterator[Iterator[Shot | None]]:
     """Open the view of brains at play: an iterator with a shot, or None, for each control step.
 
@@ -190,15 +191,16 @@ def shooting(
         deterministic: Whether brains act without exploring.
         panels: Whether their activity is shown.
         wanted: Asked before each shot whether anybody looks.
+        tell: Given the tiles of the sheet before the first shot.
     """
     frame = np.empty((height, width, 3), np.uint8)
     frame[:] = BACKGROUND
     period = casts[0].env.control_period
-    places = places_for(len(casts), width, height, panels=panels)
     rehearsed = [
         rehearse(cast.model, cast.env, seed=seed, deterministic=deterministic) for cast in casts
     ]
-    boards = shared_panels(*zip(*rehearsed, strict=True))
+    boards = shared_panels(*zip(*rehearsed, strict=True)) if panels else [[] for _ in casts]
+    places = places_for(boards, width, height)
     with ExitStack() as stack:
         tiles = []
         for cast, place, shown in zip(casts, places, boards, strict=True):
@@ -212,6 +214,7 @@ def shooting(
             )
         if len(tiles) > 1:
             agree([tile.board for tile in tiles if tile.board is not None])
+        tell(tiles)
         plays = [
             play(
                 cast.model,
@@ -245,6 +248,8 @@ def _shots(
         if not (due and wanted()):
             yield None
             continue
+        for tile in tiles:
+            tile.fit()
         for tile, moment in zip(tiles, moments, strict=True):
             tile.draw(moment)
         if foot is not None:

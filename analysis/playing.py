@@ -34,7 +34,17 @@ class Befalls(NamedTuple):
     @property
     def text(self) -> str:
         """Name and variant in a few words."""
-        return f"{self.name}: {self.variant}" if self.variant not in ("", self.name) else self.name
+        words = self.title
+        return (
+            f"{words}: {self.variant.replace('_', ' ')}"
+            if self.variant not in ("", "all")
+            else words
+        )
+
+    @property
+    def title(self) -> str:
+        """Its name in words."""
+        return self.name.replace("_", " ")
 
 
 class Moment(NamedTuple):

@@ -26,6 +26,8 @@ from analysis.view import View
 LEAST_WIDTH_WITH_PANELS = 640
 BOARD_SHARE = 0.375  # of the width, beside one body
 BODY_SHARE = 0.42  # of the height, above the panels, where several stand side by side
+BODY_SHARE_OVER_MANY = 0.32
+MANY_PANELS = 5
 
 
 class Box(NamedTuple):
@@ -49,23 +51,25 @@ class Places(NamedTuple):
     words: Box
 
 
-def places_for(brains: int, width: int, height: int, *, panels: bool = True) -> list[Places]:
+def places_for(boards: Sequence[Sequence[Panel]], width: int, height: int) -> list[Places]:
     """Return where everything stands in a frame.
 
     Args:
-        brains: How many there are: one has its panels beside its body, several below.
+        boards: The panels of each brain: one has them beside its body, several below.
         width: Of the frame, pixels.
         height: Of the frame, pixels.
-        panels: Whether panels are wanted.
     """
     strip = max(20, height // 16)
     foot = Box(height - strip, 0, strip, width)
-    if brains == 1:
-        beside = round(BOARD_SHARE * width) if panels and width >= LEAST_WIDTH_WITH_PANELS else 0
+    if len(boards) == 1:
+        roomy = bool(boards[0]) and width >= LEAST_WIDTH_WITH_PANELS
+        beside = round(BOARD_SHARE * width) if roomy else 0
         body = Box(0, 0, height - strip, width - beside)
         board = Box(0, width - beside, height - strip, beside) if beside else None
         return [Places(body, board, foot)]
-    each, tall = width // brains, round(BODY_SHARE * height)
+    many = max(map(len, boards)) > MANY_PANELS
+    each = width // len(boards)
+    tall = round((BODY_SHARE_OVER_MANY if many else BODY_SHARE) * height)
     gap = 2
     return [
         Places(
@@ -73,7 +77,7 @@ def places_for(brains: int, width: int, height: int, *, panels: bool = True) -> 
             Box(strip + tall, index * each, height - tall - 2 * strip, each - gap),
             Box(0, index * each, strip, each - gap),
         )
-        for index in range(brains)
+        for index in range(len(boards))
     ]
 
 
@@ -113,6 +117,11 @@ class Tile:
             self._view.cut()
         if self.board is not None:
             self.board.push(moment.signals, mark_of(moment))
+
+    def fit(self) -> None:
+        """Let the scales of all tiles know what is to be seen, before any is drawn."""
+        if self.board is not None:
+            self.board.fit()
 
     def draw(self, moment: Moment) -> None:
         """Draw body, panels and words into the frame."""
@@ -165,7 +174,7 @@ class Tile:
 def mark_of(moment: Moment) -> Mark | None:
     """Return what begins with a moment: a challenge, its end, or an episode after another."""
     begins = [one.text for one in moment.challenges if moment.clock == one.onset]
-    ends = [f"{one.name} over" for one in moment.challenges if moment.clock == one.end]
+    ends = [f"{one.title} over" for one in moment.challenges if moment.clock == one.end]
     if begins or ends:
         return Mark(" + ".join(begins + ends), ALARM)
     return EPISODE if moment.starts and moment.episode else None
@@ -173,7 +182,7 @@ def mark_of(moment: Moment) -> Mark | None:
 
 def told_of(one: Befalls, over: bool) -> str:
     """Return what the picture says of a challenge."""
-    return f"{one.name} is over" if over else one.text
+    return f"{one.title} is over" if over else one.text
 
 
 def shared_panels(signals: Sequence[Any], orders: Sequence[Any]) -> list[list[Panel]]:

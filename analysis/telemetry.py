@@ -86,7 +86,7 @@ def read(path: str | Path) -> Telemetry:
         with np.load(path, allow_pickle=False) as arrays:
             about = json.loads(str(arrays[ABOUT]))
             signals = {name: arrays[name] for name in arrays.files if name != ABOUT}
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split())
         raise UsageError(
             f"{path} is no telemetry ({reason}): `evaluate.py runs=... telemetry=true` writes some"

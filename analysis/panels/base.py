@@ -198,8 +198,11 @@ class Panel(ABC):
     def push(self, signals: Mapping[str, NDArray[Any]]) -> None:
         """Show the signals of one more step."""
 
-    def refresh(self) -> None:  # noqa: B027 - most never change what they have drawn
-        """Draw everything anew if what it depends on has changed."""
+    def fit(self) -> None:  # noqa: B027 - some have no scale
+        """Let the scale know what is to be seen; before any panel of a frame is refreshed."""
+
+    def refresh(self) -> None:  # noqa: B027 - some draw at once, and never anew
+        """Draw what is not drawn yet, and anew if what it depends on has changed."""
 
     def plot_height(self, height: int) -> int:
         """Return the height that the plot makes use of, if it may have so many pixels."""

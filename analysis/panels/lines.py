@@ -52,7 +52,8 @@ class Lines(Panel):
     def _prepare(self) -> None:
         self._ink = np.array(self.colours, np.float32)
         self._window = Window(self._steps + 1, len(self.names))
-        self._drawn = 0
+        self._pending = self._drawn = 0
+        self._rows = np.arange(self._height, dtype=np.float32)[:, np.newaxis, np.newaxis]
 
     def entries(self) -> list[Entry]:
         """Return the name of each line, and the value of a lone one."""
@@ -62,49 +63,53 @@ class Lines(Panel):
         return [Entry(*one) for one in zip(self.words, self.colours, strict=True)]
 
     def push(self, signals: Mapping[str, NDArray[Any]]) -> None:
-        """Draw one more step, or all of them where the scale has changed."""
-        assert self.scale is not None
+        """Take one more step; it is drawn with the next frame."""
         self._window.push(np.array([float(signals[name]) for name in self.names], np.float32))
+        self._pending = min(self._pending + 1, self._steps)
+
+    def fit(self) -> None:
+        """Let the scale know what is to be seen."""
+        assert self.scale is not None
         self.scale.fit(id(self), self._window.view)
-        self.scroll.push(self._strip(self._window.view[-2:]))
 
     def refresh(self) -> None:
-        """Draw everything anew if the scale has changed since the last time."""
+        """Draw the steps since the last frame, or all of them where the scale has changed."""
         assert self.scale is not None
-        if self._drawn != self.scale.version:
-            self.scroll.push(self._strip(self._window.view))
-            self._drawn = self.scale.version
+        count = self._pending if self._drawn == self.scale.version else self._steps
+        if count:
+            self.scroll.push(self._strip(self._window.view[-count - 1 :]))
+        self._drawn, self._pending = self.scale.version, 0
 
     def _strip(self, values: NDArray[np.float32]) -> Pixels:
         """Draw the steps after the first, [steps + 1, lines]."""
         assert self.scale is not None
+        rows = self._rows
         picture = np.empty((self._height, (len(values) - 1) * self._step_width, 3), np.float32)
         picture[:] = GROUND
-        rows = np.arange(self._height, dtype=np.float32)[:, np.newaxis]
         zero = float(self.scale.height_of(np.zeros(1, np.float32), self._height)[0])
         if -1 < zero < self._height:
             picture[round(min(zero, self._height - 1.0))] = GRID
+        starts, ends = self._columns(self.scale.height_of(values, self._height))
+        upper, lower = np.minimum(starts, ends), np.maximum(starts, ends)
+        if len(self._ink) == 1:
+            base = min(max(zero, 0.0), self._height - 1.0)
+            shaded = (rows > np.minimum(upper, base)) & (rows < np.maximum(lower, base))
+            picture += SHADE * shaded * (self._ink[0] - picture)
+        away = np.maximum(np.maximum(upper - rows, rows - lower), 0)
+        inked = np.minimum(np.maximum(HALF_THICKNESS + 0.5 - away, 0), 1)
+        np.nan_to_num(inked, copy=False)
         for line, colour in enumerate(self._ink):
-            heights = self.scale.height_of(values[:, line], self._height)
-            starts, ends = self._columns(heights)
-            upper, lower = np.minimum(starts, ends), np.maximum(starts, ends)
-            if len(self._ink) == 1:
-                base = np.clip(zero, 0, self._height - 1)
-                shaded = (rows > np.minimum(upper, base)) & (rows < np.maximum(lower, base))
-                picture += SHADE * shaded[..., np.newaxis] * (colour - picture)
-            away = np.maximum(np.maximum(upper - rows, rows - lower), 0)
-            inked = np.clip(HALF_THICKNESS + 0.5 - away, 0, 1)
-            inked = np.where(np.isfinite(inked), inked, 0)[..., np.newaxis]
-            picture += inked * (colour - picture)
+            picture += inked[..., line, np.newaxis] * (colour - picture)
         return picture.astype(np.uint8)
 
-    def _columns(self, heights: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return where the line enters and leaves each column of pixels."""
+    def _columns(self, heights: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return where each line enters and leaves each column of pixels, [columns, lines]."""
         before, after = heights[:-1, np.newaxis], heights[1:, np.newaxis]
         before = np.where(np.isfinite(before), before, after)
         shares = np.arange(self._step_width + 1, dtype=np.float32) / self._step_width
-        edges = before + shares * (after - before)
-        return edges[:, :-1].reshape(-1), edges[:, 1:].reshape(-1)
+        edges = before + shares[:, np.newaxis] * (after - before)
+        lines = heights.shape[1]
+        return edges[:, :-1].reshape(-1, lines), edges[:, 1:].reshape(-1, lines)
 
 
 class Modulators(Lines):
