@@ -6,11 +6,14 @@ Frames of a trained run are shot once as evaluate.py shoots them, and what each 
 takes is measured. `ratio` is how many times faster than the body's own time a part alone goes on;
 `milliseconds` is the median per frame. `panels` and `encoding` are what a film adds to a body that
 is drawn anyway. `clock` says which clock was read: that of this thread alone is little disturbed by
-other work, but knows nothing of the encoder's own process, so encoding is timed on the wall.
+other work, but knows nothing of the threads of the renderer and the process of the encoder, so
+body and encoding are timed on the wall;
+`processor_milliseconds` counts the work of all processors, which a busy machine stretches less.
 """
 
 import argparse
 import json
+import resource
 import statistics
 import sys
 import tempfile
@@ -32,20 +35,22 @@ Seconds = dict[str, list[float]]
 
 
 class Watch:
-    """Notes how long calls take, by name, in the thread's own time."""
+    """Notes how long calls take, by name."""
 
     def __init__(self) -> None:
         self.seconds: Seconds = {}
 
-    def over(self, name: str, function: Callable[..., object]) -> Callable[..., object]:
+    def over(
+        self, name: str, function: Callable[..., object], clock: Callable[[], float]
+    ) -> Callable[..., object]:
         """Return the function, timed."""
 
         def timed(*arguments: object) -> object:
-            started = time.thread_time()
+            started = clock()
             try:
                 return function(*arguments)
             finally:
-                self.seconds.setdefault(name, []).append(time.thread_time() - started)
+                self.seconds.setdefault(name, []).append(clock() - started)
 
         return timed
 
@@ -59,10 +64,14 @@ def shoot(sources: list[str], frames: int, seed: int) -> tuple[Seconds, list[Pix
 
         def listen(tiles: list[Tile]) -> None:
             for tile in tiles:
-                tile._view.draw = watch.over("body", tile._view.draw)  # type: ignore[method-assign]
+                tile._view.draw = watch.over(  # type: ignore[method-assign]
+                    "body", tile._view.draw, time.perf_counter
+                )  # type: ignore[method-assign]
                 if tile.board is not None:
                     for part in ("push", "fit", "draw"):
-                        timed = watch.over(f"panels {part}", getattr(tile.board, part))
+                        timed = watch.over(
+                            f"panels {part}", getattr(tile.board, part), time.thread_time
+                        )
                         setattr(tile.board, part, timed)
 
         with shooting(
@@ -82,26 +91,35 @@ def _whole(shots: Iterator[object]) -> Iterator[Pixels]:
             yield shot.frame  # type: ignore[attr-defined]
 
 
-def encode(frames: list[Pixels], frame_period: float) -> list[float]:
-    """Return what it took to encode each frame, s: the whole film's time, shared out."""
+def encode(frames: list[Pixels], frame_period: float) -> tuple[float, float]:
+    """Return what a frame takes to encode, s: on the wall, and of processors in all."""
     with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
+        started, busy = time.perf_counter(), _busy()
         with writing(Path(folder) / "film.mp4", 1 / frame_period) as append:
             for frame in frames:
                 append(frame)
-        return [(time.perf_counter() - started) / len(frames)] * len(frames)
+        return (time.perf_counter() - started) / len(frames), (_busy() - busy) / len(frames)
+
+
+def _busy() -> float:
+    """Return the processors' time of this process and of those it has waited for, s."""
+    uses = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(use.ru_utime + use.ru_stime for use in uses)
 
 
 def records(sources: list[str], frames: int, seed: int) -> list[dict[str, object]]:
     """Measure, and return a record for each part."""
     seconds, kept, frame_period = shoot(sources, frames, seed)
+    encoding, encoding_busy = encode(kept, frame_period)
     per_frame = {
         "body": statistics.median(seconds["body"]) * len(sources),
         "panels": sum(sum(each) for name, each in seconds.items() if name != "body") / frames,
-        "encoding": statistics.median(encode(kept, frame_period)),
+        "encoding": encoding,
     }
     per_frame["panels and encoding"] = per_frame["panels"] + per_frame["encoding"]
-    clocks = {"body": "thread", "panels": "thread", "encoding": "wall"}
+    clocks = {"body": "wall", "panels": "thread", "encoding": "wall"}
+    busy = {**per_frame, "encoding": encoding_busy}
+    busy["panels and encoding"] = busy["panels"] + encoding_busy
     return [
         {
             "what": f"film, {part}",
@@ -110,6 +128,7 @@ def records(sources: list[str], frames: int, seed: int) -> list[dict[str, object
             "ratio": round(frame_period / spent, 2),
             "against": "the body's own time",
             "milliseconds": round(1e3 * spent, 2),
+            "processor_milliseconds": None if part == "body" else round(1e3 * busy[part], 2),
             "milliseconds_of_body": round(1e3 * frame_period, 2),
             "clock": clocks.get(part, "thread + wall"),
         }
@@ -133,6 +152,7 @@ def main() -> None:
             print(
                 f"{record['what']:<28} {record['milliseconds']:>8} ms per frame"
                 f"  {record['ratio']:>6} x real time"
+                f"  (of processors: {record['processor_milliseconds'] or 'unknown'} ms)"
             )
 
 

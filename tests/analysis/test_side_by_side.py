@@ -67,7 +67,7 @@ def test_a_film_of_a_challenge_lasts_until_it_has_come(runs):
 
 def test_runs_in_different_worlds_are_not_shown_side_by_side(runs, tmp_path):
     hopper = untrained_run(tmp_path / "hopper", "env=Hopper-v5", "brain=mlp")
-    with pytest.raises(UsageError, match="one body .* HalfCheetah-v5, Hopper-v5"):
+    with pytest.raises(UsageError, match=r"one body .* HalfCheetah-v5, Hopper-v5"):
         film_runs([runs[0], hopper], tmp_path / "film.mp4", seed=1)
     whole = untrained_run(tmp_path / "whole", "env=HalfCheetah-v5", "brain=mlp")
     with pytest.raises(UsageError, match="different challenges: choose one"):

@@ -70,7 +70,8 @@ def test_a_challenge_is_on_from_its_onset(tmp_path):
                 one.model, one.env, episodes=1, seed=3, deterministic=True, returns=[],
                 record=record,
             )  # fmt: skip
-            (challenge,) = [moment.challenges for moment in moments][0]
+            (challenge,) = next(moment.challenges for moment in moments)
+            list(moments)
     on = read(path).signals["challenge/leg_loss"]
     assert np.flatnonzero(np.diff(on.astype(int))).tolist() == [challenge.onset - 1]
     assert challenge.text.startswith("leg loss: ")
