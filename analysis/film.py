@@ -241,13 +241,19 @@ def _shots(
     period: float,
     wanted: Callable[[], bool],
 ) -> Iterator[Shot | None]:
+    unseen = False
     for step, moments in enumerate(zip(*plays, strict=False)):
         for tile, moment in zip(tiles, moments, strict=True):
             tile.push(moment)
         due = step % stride == 0 or any(moment.starts for moment in moments)
         if not (due and wanted()):
+            unseen = unseen or due
             yield None
             continue
+        if unseen:  # cameras and speeds go by what was drawn
+            for tile in tiles:
+                tile.cut()
+            unseen = False
         for tile in tiles:
             tile.fit()
         for tile, moment in zip(tiles, moments, strict=True):

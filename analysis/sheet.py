@@ -114,9 +114,13 @@ class Tile:
     def push(self, moment: Moment) -> None:
         """Show a moment's signals; every step has one."""
         if moment.starts:
-            self._view.cut()
+            self.cut()
         if self.board is not None:
             self.board.push(moment.signals, mark_of(moment))
+
+    def cut(self) -> None:
+        """Jump to the body with the next picture, as where an episode starts."""
+        self._view.cut()
 
     def fit(self) -> None:
         """Let the scales of all tiles know what is to be seen, before any is drawn."""
@@ -139,7 +143,7 @@ class Tile:
 
     def _draw_challenges(self, body: Pixels, moment: Moment) -> None:
         """Say in the picture what is wrong with the body, and since when."""
-        size = max(10, min(16, body.shape[1] // 40))
+        size = max(12, min(16, body.shape[1] // 30))
         tall = line_height(size)
         happening = [one for one in moment.challenges if moment.clock >= one.onset]
         for line, one in enumerate(happening):
