@@ -32,6 +32,9 @@ def evaluate(config: "DictConfig") -> None:
     runs = find_runs(_patterns(config.runs), strangers)
     if len(runs) > 1 and config.reference:
         reference_of(group_runs(read_runs(runs)[0])[0], config.reference)  # a typo is told at once
+    if config.live:
+        _watch(runs, config)
+        return
     for run in runs:
         _look_at(run, config, among_others=len(runs) > 1)
     if len(runs) > 1:
@@ -43,10 +46,13 @@ def _look_at(run: Path, config: "DictConfig", *, among_others: bool) -> None:
     from agents.errors import CheckpointError, RunError, UsageError
 
     try:
-        if config.episodes:
-            _measure(run, config)
-        if config.video:
-            _film(run, config)
+        for wanted, step in (
+            (config.episodes, _measure),
+            (config.video, _film),
+            (config.telemetry and not config.video, _record),
+        ):
+            if wanted:
+                step(run, config)
     except (CheckpointError, RunError, UsageError) as error:
         if not among_others:
             raise
@@ -54,7 +60,7 @@ def _look_at(run: Path, config: "DictConfig", *, among_others: bool) -> None:
 
 
 def _compare(runs: list[Path], strangers: list[str], config: "DictConfig") -> None:
-    """Print the tables, and write them with curves and the page."""
+    """Print how runs compare, write it down, and film them side by side if asked."""
     from analysis.compare import as_text, compare, write_comparison
     from analysis.normalisation import read_anchors
     from analysis.report import write_report
@@ -69,6 +75,8 @@ def _compare(runs: list[Path], strangers: list[str], config: "DictConfig") -> No
     folder = Path(config.output or time.strftime("comparisons/%Y-%m-%d_%H-%M-%S"))
     for path in write_comparison(comparison, folder):
         print(f"  {path}")
+    if config.video:
+        _film_together(runs, folder, config)
     print(f"  {write_report(comparison, folder, embed_bytes=round(config.embed_films * 1e6))}")
 
 
@@ -106,17 +114,54 @@ def _measure(run: Path, config: "DictConfig") -> None:
 
 
 def _film(run: Path, config: "DictConfig") -> None:
-    """Write a film into videos/ and print where it is."""
+    """Write a film into videos/ and telemetry into telemetry/, and print where they are."""
     from agents.errors import RunError
-    from analysis.film import film_run
+    from analysis.run_films import film_run
     from envs import RenderingError
 
     try:
-        source, challenge = _source(run, config), _challenge(config)
-        film = film_run(source, seed=config.seed, device=config.device, challenge=challenge)
+        film = film_run(_source(run, config), **_circumstances(config))
         print(f"  {film.path}")
+        print(f"  {run / 'telemetry' / film.path.stem}.npz")
     except RenderingError as error:
         raise RunError(f"no film: {error}") from error
+
+
+def _film_together(runs: list[Path], folder: Path, config: "DictConfig") -> None:
+    """Write a film of runs side by side, where they are few and of one body."""
+    from agents.errors import UsageError
+    from analysis.run_films import film_runs
+
+    try:
+        sources = [_source(run, config) for run in runs]
+        film = film_runs(sources, folder / "side_by_side.mp4", **_circumstances(config))
+        print(f"  {film.path}")
+    except UsageError as error:
+        print(f"no film side by side: {error}", file=sys.stderr)
+
+
+def _record(run: Path, config: "DictConfig") -> None:
+    """Write the telemetry of an episode and print where it is."""
+    from analysis.run_films import record_run
+
+    print(f"  {record_run(_source(run, config), **_circumstances(config))}")
+
+
+def _watch(runs: list[Path], config: "DictConfig") -> None:
+    """Show brains at work until Ctrl-C."""
+    from agents.errors import RunError
+    from analysis.live import watch
+    from envs import RenderingError
+
+    try:
+        watch([_source(run, config) for run in runs], port=config.port, **_circumstances(config))
+    except RenderingError as error:
+        raise RunError(f"nothing to see: {error}") from error
+
+
+def _circumstances(config: "DictConfig") -> dict[str, Any]:
+    """Return what every way to watch depends on."""
+    return {"seed": config.seed, "device": config.device, "challenge": _challenge(config)}
 
 
 def _source(run: Path, config: "DictConfig") -> Path:

@@ -95,7 +95,6 @@ class BrainPolicy(BasePolicy):
             return self.distribution.mode(output)
         return self.distribution.sample(output, self.generator)
 
-    @torch.no_grad()
     def predict(  # type: ignore[override]
         self,
         observation: np.ndarray | dict[str, np.ndarray],
@@ -114,6 +113,20 @@ class BrainPolicy(BasePolicy):
         Returns:
             The actions in the body's units, and the memory to hand to the next call.
         """
+        actions, state, _ = self.predict_with_output(
+            observation, state, episode_start, deterministic
+        )
+        return actions, state
+
+    @torch.no_grad()
+    def predict_with_output(
+        self,
+        observation: np.ndarray | dict[str, np.ndarray],
+        state: Any | None = None,
+        episode_start: np.ndarray | None = None,
+        deterministic: bool = False,
+    ) -> tuple[np.ndarray, Any, Any]:
+        """Act as `predict` does, and return also what the brain said, always [B, ...]."""
         if self.training:
             self.set_training_mode(False)
         tensors, vectorised = self.obs_to_tensor(observation)
@@ -126,4 +139,4 @@ class BrainPolicy(BasePolicy):
             state = reset_where(starts.reshape(-1), initial, state)
         output, state = self.brain(tensors, state)
         actions = self.distribution.to_body(self._choose(output, deterministic))
-        return (actions if vectorised else actions[0]), state
+        return (actions if vectorised else actions[0]), state, output

@@ -1,31 +1,27 @@
-"""Films of a body at work: frames go straight to the encoder, so any length needs the same memory.
+"""Films of brains at work: body and panels, frame after frame straight to the encoder.
 
-A film looks at a body of its own, seeded separately; training never notices it. The file gets its
-name when it is finished.
+Any length needs the same memory. A film looks at bodies of its own, seeded separately; training
+never notices it. The file gets its name when it is finished.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from math import ceil
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from omegaconf import OmegaConf
-from PIL import Image, ImageDraw, ImageFont
 
-from agents.challenge_choice import Choice, described, under_challenge
-from agents.challenge_choice import title as challenge_title
 from agents.episodes import Actor, seeded_exploration
-from agents.evaluation import load_agent, locate, make_evaluation_env
+from analysis.board import agree
 from analysis.encoding import require_encodable, writing
-from analysis.runs import brain_name
-from analysis.stage import Frame, Stage
+from analysis.panels.ink import BACKGROUND, TEXT, Pixels, line_height, write
+from analysis.playing import Moment, Record, play, rehearse
+from analysis.sheet import Tile, places_for, shared_panels
+from analysis.view import open_view
 
 MOST_FRAMES_PER_SECOND = 50.0
-SPEED_SECONDS = 0.5
+MOST_SIDE_BY_SIDE = 4
 
 
 class Film(NamedTuple):
@@ -35,7 +31,7 @@ class Film(NamedTuple):
         path: The file.
         frames: Number of frames.
         frames_per_second: Its pace; bodies move in real time.
-        returns: Return of each episode that ended in it.
+        returns: Return of each episode that ended in it; of several brains, one after the other.
     """
 
     path: Path
@@ -44,12 +40,32 @@ class Film(NamedTuple):
     returns: list[float]
 
 
-class _Moment(NamedTuple):
-    """What the caption tells about a frame: time, s; return so far; speed, m/s or None."""
+class Cast(NamedTuple):
+    """Who acts in a film.
 
-    seconds: float
-    reward_sum: float
-    speed: float | None
+    Attributes:
+        model: The brain's agent.
+        env: Its body, one row, used by nothing else; it is seeded anew.
+        title: Words such as the names of body and brain.
+        record: Told every step that is lived; see `analysis.telemetry.recording`.
+    """
+
+    model: Actor
+    env: Any
+    title: str = ""
+    record: Record | None = None
+
+
+class Shot(NamedTuple):
+    """A frame, ready to be shown, and what it shows.
+
+    Attributes:
+        frame: The picture, overwritten by the next one.
+        moments: Of each brain.
+    """
+
+    frame: Pixels
+    moments: tuple[Moment, ...]
 
 
 def film(
@@ -57,13 +73,9 @@ def film(
     env: Any,
     path: str | Path,
     *,
-    episodes: int | None = 1,
-    seconds: float | None = None,
-    seed: int = 0,
-    width: int = 1280,
-    height: int = 720,
-    deterministic: bool = True,
     title: str = "",
+    record: Record | None = None,
+    **options: Any,
 ) -> Film:
     """Film a brain in a body of its own.
 
@@ -71,225 +83,186 @@ def film(
         model: The brain's agent.
         env: One row from `make_vec_env(..., num_envs=1)`, used by nothing else; it is seeded anew.
         path: The mp4 file to write.
-        episodes: Episodes to film; None for as many as begin in `seconds`.
+        title: Words in the caption, such as the names of body and brain.
+        record: Told every step that is lived.
+        **options: Further arguments of `film_together`.
+    """
+    return film_together([Cast(model, env, title, record)], path, **options)
+
+
+def film_together(
+    casts: Sequence[Cast],
+    path: str | Path,
+    *,
+    title: str = "",
+    episodes: int | None = 1,
+    seconds: float | None = None,
+    seed: int = 0,
+    width: int = 1280,
+    height: int = 720,
+    deterministic: bool = True,
+    panels: bool = True,
+) -> Film:
+    """Film brains, side by side if there are several, from the same seed and in step.
+
+    Args:
+        casts: Up to four brains in bodies of one kind.
+        path: The mp4 file to write.
+        title: Words in the foot of a film of several.
+        episodes: Episodes to film; None for as many as begin in `seconds`. Of several brains the
+            first to have lived so many ends the film.
         seconds: Ends the film, in the body's time, s; None for whole episodes.
-        seed: Of the body and of exploration.
+        seed: Of bodies and exploration.
         width: Of the picture, pixels; a multiple of 16.
         height: Of the picture, pixels; a multiple of 16.
-        deterministic: Whether the brain acts without exploring.
-        title: Words in the caption, such as the names of body and brain.
+        deterministic: Whether brains act without exploring.
+        panels: Whether their activity is shown; it needs a width of at least 640.
 
     Returns:
         What was filmed.
 
     Raises:
         RenderingError: Nothing can be drawn or encoded here; the message tells what mends it.
-        ValueError: The size cannot be encoded, the environment has more than one row, or the film
-            would never end.
+        ValueError: The size cannot be encoded, an environment has more than one row, there are too
+            many or their clocks differ, or the film would never end.
     """
     require_encodable(width, height)
-    if env.num_envs != 1:
-        raise ValueError(f"a film needs an environment of one row, got {env.num_envs}")
+    require_castable(casts)
     if episodes is None and seconds is None:
         raise ValueError("a film ends after some episodes or seconds: give one of them")
-    stride = max(1, ceil(1 / (env.control_period * MOST_FRAMES_PER_SECOND)))
-    frames_per_second = 1 / (env.control_period * stride)
-    most_steps = None if seconds is None else max(1, round(seconds / env.control_period))
-    caption = Caption(width, height, title)
-    frames, returns = 0, []
+    period = casts[0].env.control_period
+    stride = max(1, ceil(1 / (period * MOST_FRAMES_PER_SECOND)))
+    most_steps = None if seconds is None else max(1, round(seconds / period))
+    returns: list[list[float]] = [[] for _ in casts]
+    frames = 0
+    options = {"seed": seed, "width": width, "height": height, "deterministic": deterministic}
     with (
-        open_view(env, width, height, env.control_period * stride) as view,
-        writing(Path(path), frames_per_second) as append,
-        seeded_exploration(model, seed),
+        shooting(casts, returns, episodes, stride, title=title, panels=panels, **options) as shots,
+        writing(Path(path), 1 / (period * stride)) as append,
     ):
-        steps = play(model, env, view, episodes, seed, deterministic, returns)
-        for step, (moment, starts) in enumerate(steps):
+        for step, shot in enumerate(shots):
             if most_steps is not None and step >= most_steps:
                 break
-            if step % stride == 0 or starts:
-                append(caption.write(view.draw(), moment))
+            if shot is not None:
+                append(shot.frame)
                 frames += 1
-    return Film(Path(path), frames, frames_per_second, returns)
+    ended = [one for each in returns for one in each]
+    return Film(Path(path), frames, 1 / (period * stride), ended)
 
 
-def film_run(
-    source: str | Path,
-    *,
-    seed: int,
-    device: str = "cpu",
-    episodes: int | None = None,
-    seconds: float | None = 20.0,
-    challenge: Choice = None,
-    **options: Any,
-) -> Film:
-    """Film the brain that a run trained, into videos/ of its folder.
-
-    Args:
-        source: A run's folder, for its newest checkpoint; or one of its checkpoints.
-        seed: Of the body.
-        device: Where the agent's tensors live.
-        episodes: Episodes to film; None for as many as begin in `seconds`.
-        seconds: Ends the film, in the body's time, s; None for whole episodes.
-        challenge: What befalls the body; None for what it was trained under.
-        **options: Further arguments of `film`.
-
-    Raises:
-        RenderingError: Nothing can be drawn or encoded here; the message tells what mends it.
-        UsageError: There is no run here.
-        CheckpointError: There is no undamaged checkpoint.
-    """
-    run, checkpoint = locate(Path(source))
-    config = under_challenge(run.read_config(), challenge)
-    model, _ = load_agent(checkpoint, device=device)
-    env = make_evaluation_env(config, num_envs=1, seed=seed)
-    name = brain_name(cast(Any, OmegaConf.to_container(config)))
-    steps = int(checkpoint.name.rpartition("_")[2])
-    title = f"{config.env.id}   {name}, trained for {steps:,} steps"
-    befalls = challenge_title(described(config))
-    title += f"   {befalls}" if befalls else ""
-    path = run.path / "videos" / f"{checkpoint.name}.mp4"
-    try:
-        return film(
-            model,
-            env,
-            path,
-            episodes=episodes,
-            seconds=seconds,
-            seed=seed,
-            **{"title": title, **options},
-        )
-    finally:
-        env.close()
-
-
-def play(
-    model: Actor,
-    env: Any,
-    view: "View",
-    episodes: int | None,
-    seed: int,
-    deterministic: bool,
-    returns: list[float],
-) -> Iterator[tuple[_Moment, bool]]:
-    """Let a brain act, one moment at a time.
-
-    Args:
-        model: The brain's agent.
-        env: Its body, one row.
-        view: Told where an episode starts, and asked for the speed.
-        episodes: Episodes to play; None to play on and on.
-        seed: Of the body.
-        deterministic: Whether the brain acts without exploring.
-        returns: The return of each episode is appended as it ends.
-
-    Yields:
-        The moment, before the brain acts, and whether an episode starts with it.
-    """
-    env.seed(seed)
-    observation = env.reset()
-    state, episode_start = None, np.ones(1, bool)
-    reward_sum, clock = 0.0, 0
-    while episodes is None or len(returns) < episodes:
-        if episode_start[0]:
-            view.cut()
-        yield _Moment(clock * env.control_period, reward_sum, view.speed()), bool(episode_start[0])
-        action, state = model.predict(
-            observation, state=state, episode_start=episode_start, deterministic=deterministic
-        )
-        observation, reward, episode_start, _ = env.step(action)
-        reward_sum, clock = reward_sum + float(reward[0]), clock + 1
-        if episode_start[0]:
-            returns.append(reward_sum)
-            reward_sum, clock = 0.0, 0
-
-
-class View:
-    """Where frames come from: the stage for our bodies, the environment's own picture for others.
-
-    Args:
-        draw: Returns the frame of the moment.
-        stage: The stage, if there is one.
-        frame_period: Time between two frames, s.
-    """
-
-    def __init__(self, draw: Callable[[], Frame], stage: Stage | None, frame_period: float) -> None:
-        self._draw = draw
-        self._stage = stage
-        self._frame_period = frame_period
-        self._places: deque[NDArray[np.float64]] = deque(
-            maxlen=1 + max(1, round(SPEED_SECONDS / frame_period))
-        )
-
-    def draw(self) -> Frame:
-        """Return the frame of the moment."""
-        frame = self._draw()
-        place = None if self._stage is None else self._stage.place
-        if place is not None:
-            self._places.append(place)
-        return frame
-
-    def cut(self) -> None:
-        """Start an episode."""
-        self._places.clear()
-        if self._stage is not None:
-            self._stage.cut()
-
-    def speed(self) -> float | None:
-        """Return the speed over the last half second, m/s; None for bodies that stay."""
-        if len(self._places) < 2:
-            return None
-        way = np.linalg.norm((self._places[-1] - self._places[0])[:2])
-        return float(way) / (self._frame_period * (len(self._places) - 1))
+def require_castable(casts: Sequence[Cast]) -> None:
+    """Raise a ValueError if brains cannot be shown side by side."""
+    for cast in casts:
+        if cast.env.num_envs != 1:
+            raise ValueError(f"a film needs an environment of one row, got {cast.env.num_envs}")
+    if not 1 <= len(casts) <= MOST_SIDE_BY_SIDE:
+        raise ValueError(f"a film shows 1 to {MOST_SIDE_BY_SIDE} brains, got {len(casts)}")
+    if len({cast.env.control_period for cast in casts}) > 1:
+        raise ValueError("bodies side by side must have control steps of the same length")
 
 
 @contextmanager
-def open_view(env: Any, width: int, height: int, frame_period: float) -> Iterator[View]:
-    """Open the view of an environment's only row.
-
-    Raises:
-        RenderingError: Nothing can be drawn here; the message tells what mends it.
-    """
-    engine = getattr(env, "engine", None)
-    if engine is None:
-        yield View(lambda: env.render_frame(0, width, height), None, frame_period)
-        return
-    task = engine.task
-    stage = Stage(
-        task.model, control_period=frame_period, width=width, height=height, view=task.film_view
-    )
-    try:
-        yield View(lambda: stage.draw(engine.batch.state[0]), stage, frame_period)
-    finally:
-        stage.close()
-
-
-class Caption:
-    """Writes a line at the foot of each frame: what, when, how fast, how well.
+def shooting(
+    casts: Sequence[Cast],
+    returns: Sequence[list[float]],
+    episodes: int | None,
+    stride: int,
+    *,
+    title: str,
+    seed: int,
+    width: int,
+    height: int,
+    deterministic: bool,
+    panels: bool = True,
+    wanted: Callable[[], bool] = lambda: True,
+    tell: Callable[[list[Tile]], object] = lambda _: None,
+) -> Iterator[Iterator[Shot | None]]:
+    """Open the view of brains at play: an iterator with a shot, or None, for each control step.
 
     Args:
-        width, height: Size of the frames, pixels.
-        title: What is filmed.
+        casts: See `film_together`, also for the other arguments.
+        returns: For each brain, the return of each episode is appended as it ends.
+        episodes: Episodes to play; None to play on and on.
+        stride: Steps from one shot to the next; an episode's first step is always shown.
+        title: Words in the foot of a film of several.
+        seed: Of bodies and exploration.
+        width: Of the picture, pixels.
+        height: Of the picture, pixels.
+        deterministic: Whether brains act without exploring.
+        panels: Whether their activity is shown.
+        wanted: Asked before each shot whether anybody looks.
+        tell: Given the tiles of the sheet before the first shot.
     """
+    frame = np.empty((height, width, 3), np.uint8)
+    frame[:] = BACKGROUND
+    period = casts[0].env.control_period
+    rehearsed = [
+        rehearse(cast.model, cast.env, seed=seed, deterministic=deterministic) for cast in casts
+    ]
+    boards = shared_panels(*zip(*rehearsed, strict=True)) if panels else [[] for _ in casts]
+    places = places_for(boards, width, height)
+    with ExitStack() as stack:
+        tiles = []
+        for cast, place, shown in zip(casts, places, boards, strict=True):
+            stack.enter_context(seeded_exploration(cast.model, seed))
+            view = stack.enter_context(
+                open_view(cast.env, place.body.width, place.body.height, period * stride)
+            )
+            alone = len(casts) == 1
+            tiles.append(
+                Tile(frame, place, view, shown, cast.title, control_period=period, alone=alone)
+            )
+        if len(tiles) > 1:
+            agree([tile.board for tile in tiles if tile.board is not None])
+        tell(tiles)
+        plays = [
+            play(
+                cast.model,
+                cast.env,
+                episodes=episodes,
+                seed=seed,
+                deterministic=deterministic,
+                returns=ended,
+                record=cast.record,
+            )
+            for cast, ended in zip(casts, returns, strict=True)
+        ]
+        foot = None if len(casts) == 1 else frame[-max(20, height // 16) :]
+        yield _shots(frame, foot, title, tiles, plays, stride, period, wanted)
 
-    def __init__(self, width: int, height: int, title: str) -> None:
-        self._height = max(20, height // 16)
-        self._font = ImageFont.load_default(size=0.5 * self._height)
-        self._width = width
-        self._title = title
 
-    def write(self, frame: Frame, moment: _Moment) -> Frame:
-        """Write on a frame, in place, and return it."""
-        strip = frame[-self._height :]
-        strip[:] = (strip * 0.3).astype(np.uint8)
-        picture = Image.fromarray(strip)
-        pen = ImageDraw.Draw(picture)
-        middle, unit = self._height / 2, self._height
-        pen.text((unit / 2, middle), self._title, "white", self._font, "lm")
-        columns = [f"{moment.seconds:.1f} s", f"return {moment.reward_sum:,.0f}"]
-        if moment.speed is not None:
-            columns.insert(1, f"{moment.speed:.1f} m/s")
-        for column, text in enumerate(reversed(columns)):
-            right = self._width - unit / 2 - column * 3.6 * unit
-            pen.text((right, middle), text, "white", self._font, "rm")
-        strip[:] = np.asarray(picture)
-        return frame
+def _shots(
+    frame: Pixels,
+    foot: Pixels | None,
+    title: str,
+    tiles: Sequence[Tile],
+    plays: Sequence[Iterator[Moment]],
+    stride: int,
+    period: float,
+    wanted: Callable[[], bool],
+) -> Iterator[Shot | None]:
+    unseen = False
+    for step, moments in enumerate(zip(*plays, strict=False)):
+        for tile, moment in zip(tiles, moments, strict=True):
+            tile.push(moment)
+        due = step % stride == 0 or any(moment.starts for moment in moments)
+        if not (due and wanted()):
+            unseen = unseen or due
+            yield None
+            continue
+        if unseen:  # cameras and speeds go by what was drawn
+            for tile in tiles:
+                tile.cut()
+            unseen = False
+        for tile in tiles:
+            tile.fit()
+        for tile, moment in zip(tiles, moments, strict=True):
+            tile.draw(moment)
+        if foot is not None:
+            size = round(0.4 * len(foot))
+            top = (len(foot) - line_height(size)) // 2
+            foot[:] = BACKGROUND
+            write(foot, size // 2, top, title, TEXT, size)
+            right = foot.shape[1] - size // 2
+            write(foot, right, top, f"{step * period:.1f} s", TEXT, size, "right")
+        yield Shot(frame, moments)

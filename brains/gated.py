@@ -73,6 +73,10 @@ class GRUController(Controller[GRUState]):
         hidden = torch.lerp(new, state.hidden, update)
         return hidden, GRUState(hidden)
 
+    def signals(self, state: GRUState) -> dict[str, Tensor]:
+        """Return its output, `features`, [B, N]."""
+        return {"features": state.hidden}
+
 
 class LSTMController(Controller[LSTMState]):
     """Long short-term memory with an open forget gate at the start.
@@ -110,3 +114,7 @@ class LSTMController(Controller[LSTMState]):
         cell = torch.addcmul(kept, enter.sigmoid(), new.tanh())
         hidden = show.sigmoid() * cell.tanh()
         return hidden, LSTMState(hidden, cell)
+
+    def signals(self, state: LSTMState) -> dict[str, Tensor]:
+        """Return its output, `features`, [B, N]."""
+        return {"features": state.hidden}

@@ -12,9 +12,10 @@ import envs
 from agents.build import build_agent, make_env
 from agents.cli import reference_config
 from agents.run_folder import RunFolder
-from analysis import film as films
 from analysis import stage
-from analysis.film import film, film_run
+from analysis import view as views
+from analysis.film import film
+from analysis.run_films import film_run
 from envs.headless import WHY_NOT
 
 pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
@@ -246,7 +247,7 @@ def test_the_body_of_the_simulation_is_not_dressed(cheetah, tmp_path):
 
 
 def test_the_speed_in_the_caption_is_that_of_the_centre_of_mass():
-    view = films.View(lambda: None, None, 0.1)
+    view = views.View(lambda: None, None, 0.1)
     view._places.extend(np.array([0.3 * step, 0.4 * step, 9.0]) for step in range(4))
     assert view.speed() == pytest.approx(5.0)
     view.cut()
