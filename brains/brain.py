@@ -263,10 +263,6 @@ class Brain(RecurrentModule[BrainState]):
             shown["code"] = state.code
         return shown
 
-    def signals(self, state: Any) -> dict[str, Tensor]:
-        """Return what can be watched in the parts after a step, [B] or [B, n] each, by name."""
-        return self.controller.signals(state)
-
     def rate_scale(self, name: str) -> float:
         """Return the learning rate of a parameter relative to the rest, by its full name."""
         owner, _, leaf = name.rpartition(".")
