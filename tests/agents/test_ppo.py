@@ -34,14 +34,30 @@ def described(name):
     return brain
 
 
-def pendulums(seed=0):
-    return envs.make_vec_env("InvertedPendulum-v5", num_envs=ROWS, seed=seed, num_threads=1)
+def pendulums(seed=0, name="gru"):
+    return envs.make_vec_env(
+        "InvertedPendulum-v5",
+        num_envs=ROWS,
+        seed=seed,
+        num_threads=1,
+        feedback=config_of(name)["feedback"],
+    )
+
+
+def sensed(name, rows=ROWS):
+    """Return what a pendulum might sense, as a brain wants it."""
+    numbers = np.random.default_rng(0).normal(size=(rows, 4))
+    feedback = config_of(name)["feedback"]
+    if not feedback:
+        return numbers
+    own = {"efference_copy": numbers[:, :1] / 10, "reward": numbers[:, 1:2]}
+    return {"senses": numbers, **own, "alive": np.ones((rows, 4))}
 
 
 def small_ppo(name="gru", env=None, **options):
     segment = config_of(name)["learning"]["segment_length"]
     small = {"n_steps": 32, "segment_length": segment, "n_epochs": 2, "n_minibatches": 2}
-    return BrainPPO(described(name), env or pendulums(), seed=0, **{**small, **options})
+    return BrainPPO(described(name), env or pendulums(name=name), seed=0, **{**small, **options})
 
 
 class Recorder(BaseCallback):
@@ -110,7 +126,7 @@ def test_training_goes_on_exactly_from_its_state(name):
 
     straight = small_ppo(name)
     straight.learn(4 * 32 * ROWS, callback=Read())
-    resumed = small_ppo(name, env=pendulums(seed=99))
+    resumed = small_ppo(name, env=pendulums(seed=99, name=name))
     resumed.load_training_state(states[0])
     resumed.learn(2 * 32 * ROWS, reset_num_timesteps=False)
     assert resumed.num_timesteps == straight.num_timesteps
@@ -145,7 +161,7 @@ def test_looking_at_an_agent_never_changes_its_training():
 @pytest.mark.parametrize("name", BRAINS)
 def test_predict_carries_memory_and_restarts_the_rows_it_is_told_to(name):
     model = small_ppo(name)
-    observation = np.random.default_rng(0).normal(size=(ROWS, 4))
+    observation = sensed(name)
     action, state = model.predict(observation, deterministic=True)
     assert action.shape == (ROWS, 1)
     assert model.action_space.contains(action[0])
@@ -197,10 +213,10 @@ def test_a_saved_agent_acts_as_before(name, tmp_path):
     model.learn(32 * ROWS)
     model.save(tmp_path / "agent")
     loaded = BrainPPO.load(tmp_path / "agent")
-    observation = np.random.default_rng(0).normal(size=(3, 4))
+    observation = sensed(name, rows=3)
     expected, _ = model.predict(observation, deterministic=True)
     np.testing.assert_array_equal(loaded.predict(observation, deterministic=True)[0], expected)
-    on = BrainPPO.load(tmp_path / "agent", env=pendulums())
+    on = BrainPPO.load(tmp_path / "agent", env=pendulums(name=name))
     on.learn(32 * ROWS, reset_num_timesteps=False)
     assert on.num_timesteps == 2 * 32 * ROWS
 

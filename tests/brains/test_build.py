@@ -22,23 +22,46 @@ def described(name, *overrides):
     return brain
 
 
-def test_the_five_brains_are_there():
-    assert {"spiking", "rate", "gru", "lstm", "mlp"} <= set(BRAINS)
+def test_the_ready_made_brains_are_there():
+    assert {"full", "spiking", "rate", "gru", "lstm", "mlp"} <= set(BRAINS)
+    left_out = ("world_model", "sparse_code", "spikes", "plasticity", "neuromodulator")
+    assert {f"full_without_{part}" for part in left_out} <= set(BRAINS)
+
+
+def body_for(name):
+    """A small body that also senses what the brain asks for, and six steps of three of them."""
+    body, actions = small_body()
+    generator = torch.Generator().manual_seed(1)
+    steps = torch.randn(6, 3, INPUT_SIZE, generator=generator)
+    if not described(name)["feedback"]:
+        return (body, actions), list(steps)
+    sizes = {"efference_copy": 2, "reward": 1, "alive": INPUT_SIZE}
+    whole = spaces.Dict(
+        {
+            "senses": body,
+            **{own: spaces.Box(-np.inf, np.inf, (size,)) for own, size in sizes.items()},
+        }
+    )
+    own = {name: torch.randn(6, 3, size, generator=generator) for name, size in sizes.items()}
+    own["alive"] = (own["alive"] > -1.0).float()
+    sensed = {"senses": steps, **own}
+    return (whole, actions), [{k: v[step] for k, v in sensed.items()} for step in range(6)]
 
 
 @pytest.mark.parametrize("name", BRAINS)
 def test_sizes_come_from_the_body(name):
-    brain = brain_from_config(described(name), *small_body())
-    output, _ = brain(torch.randn(3, INPUT_SIZE), brain.initial_state(3))
+    body, (observation, *_) = body_for(name)
+    brain = brain_from_config(described(name), *body)
+    output, _ = brain(observation, brain.initial_state(3))
     assert output.action.shape == (3, 2)
-    assert output.log_std.shape == (2,)
+    assert output.log_std.shape in ((2,), (3, 2))
     assert output.value.shape == (3,)
 
 
 @pytest.mark.parametrize("name", BRAINS)
 def test_a_whole_brain_unrolls_as_it_steps(name):
-    brain = brain_from_config(described(name), *small_body())
-    senses, starts = torch.randn(6, 3, INPUT_SIZE), torch.rand(6, 3) < 0.3
+    body, senses = body_for(name)
+    brain, starts = brain_from_config(described(name), *body), torch.rand(6, 3) < 0.3
     first = state = brain.initial_state(3)
     percepts, outputs = [], []
     for observed, begins in zip(senses, starts, strict=True):
