@@ -139,12 +139,12 @@ def test_it_predicts_reward_on_held_out_episodes(learned, held_out):
     assert square(missed[known]) < 0.25 * float(reward[known].var())
 
 
-def test_its_deviations_are_those_of_its_errors_one_step_ahead(held_out):
+def test_one_step_ahead_as_many_errors_as_it_says_are_within_its_deviations(held_out):
     sensed, expected, _, known = held_out
     error = ((sensed.body - expected.mean) / expected.deviation)[known].abs()
-    # Errors of a body with impacts have more peak and more tail than a Gaussian.
-    assert (error < 1.0).float().mean() == pytest.approx(0.683, abs=0.15)
-    assert (error < 1.96).float().mean() == pytest.approx(0.95, abs=0.04)
+    assert (error < 1.96).float().mean() == pytest.approx(0.95, abs=0.045)
+    # Errors of a body with impacts have more peak and more tail than a Gaussian: not 0.683.
+    assert 0.65 < (error < 1.0).float().mean() < 0.9
 
 
 def test_what_it_imagines_grows_unsure_as_much_as_it_grows_wrong(learned, held_out):
