@@ -47,7 +47,7 @@ class BrainPolicy(BasePolicy):
         lr_schedule: Callable[[float], float],
         *,
         brain: BrainSource,
-        self_taught_rate: float = 1e-3,
+        self_taught_rate: float = 3e-3,
         use_sde: bool = False,
     ) -> None:
         super().__init__(observation_space, action_space)

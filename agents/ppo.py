@@ -85,7 +85,7 @@ class BrainPPO(OnPolicyAlgorithm):
         value_coefficient: float = 0.5,
         entropy_coefficient: float = 0.0,
         max_grad_norm: float = 0.5,
-        self_taught_rate: float = 1e-3,
+        self_taught_rate: float = 3e-3,
         self_taught_epochs: int = 1,
         verbose: int = 0,
         stats_window_size: int = 100,

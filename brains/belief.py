@@ -2,7 +2,7 @@
 
 What any predictive world model does with time, whatever makes its predictions:
 
-    x̂_t = b_{t-1} + Δ_t                        σ̂_t² = s_t² + r² / (1 + r²), r = ρ d_{t-1}
+    x̂_t = b_{t-1} + Δ_t                        σ̂_t² = s_t² + min(ρ d_{t-1}, 1)²
     ε_t = μ_t (x_t - x̂_t) / σ̂_t                h_t = correct(h̄_t, ε_t)
     b_t = x̂_t + μ_t (x_t - x̂_t)                d_t = (1 - μ_t) σ̂_t
 
@@ -14,100 +14,27 @@ senses with their spread, N(0, 1): nothing is known, and the first error is no l
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from brains.expectation import (
+    Belief,
+    Expectation,
+    Imagined,
+    Sensed,
+    modalities_of,
+    partly_blind,
+    stacked,
+)
 from brains.percept import Prediction
 from brains.recurrent import reset_where, tree_map
 from brains.senses import REWARD, Layout
 from brains.world_model import WorldModel
 
-
-class Belief(NamedTuple):
-    """What a world model remembers.
-
-    Attributes:
-        hidden: State of the world as the model codes it, h, [B, H].
-        mean: Believed senses, b, in units of the normalised senses, [B, P].
-        deviation: How far the belief may be off, d, in the same units, [B, P].
-        begun: 0 before the first step of an episode, when nothing can be expected, then 1, [B, 1].
-        errors: Root mean square of the last ε of each modality's reporting sensors, [B, M].
-    """
-
-    hidden: Tensor
-    mean: Tensor
-    deviation: Tensor
-    begun: Tensor
-    errors: Tensor
-
-
-class Expectation(NamedTuple):
-    """What is expected of a step before it is sensed.
-
-    Attributes:
-        mean: Predicted senses, x̂, [..., P].
-        deviation: Predicted standard deviation, σ̂, [..., P].
-        hidden: Expected hidden state, h̄, [..., H].
-    """
-
-    mean: Tensor
-    deviation: Tensor
-    hidden: Tensor
-
-
-class Sensed(NamedTuple):
-    """What the model sees of the senses.
-
-    Attributes:
-        body: The body's normalised senses, x, [..., P].
-        alive: 1 where a sensor reports, 0 where it is known not to, μ, [..., P].
-        action: Efference copy of the last action, a, [..., A].
-    """
-
-    body: Tensor
-    alive: Tensor
-    action: Tensor
-
-
-class Imagined(NamedTuple):
-    """Steps that were not lived, k of them.
-
-    Attributes:
-        mean: Expected senses, [k, B, P].
-        deviation: Their standard deviation as it is predicted from now, [k, B, P].
-        reward: Expected reward, in units of the normalised sense of reward, [k, B].
-        context: Hidden states, [k, B, H].
-    """
-
-    mean: Tensor
-    deviation: Tensor
-    reward: Tensor
-    context: Tensor
-
-
 Policy = Callable[[Tensor, Tensor], Tensor]
 """From believed senses, [B, P], and context, [B, H], to a normalised efference copy, [B, A]."""
-
-
-Steps = TypeVar("Steps", bound=tuple[Tensor, ...])
-
-
-def _stacked(steps: list[Steps]) -> Steps:
-    """Return tuples of tensors [B, ...], one per step, as one of tensors [T, B, ...]."""
-    return tree_map(lambda *leaves: torch.stack(leaves), *steps)
-
-
-def _modalities(layout: Layout) -> tuple[list[str], Tensor]:
-    """Return the names of what the body senses, and which sensor belongs to which, [P, M]."""
-    names = [n for n, at in layout.columns.items() if bool(_within(layout.body, at).any())]
-    members = [_within(layout.body, layout.columns[name]) for name in names]
-    return names, torch.stack(members, dim=-1).float()
-
-
-def _within(indices: Tensor, at: slice) -> Tensor:
-    return (indices >= at.start) & (indices < at.stop)
 
 
 class BeliefModel(WorldModel):
@@ -161,7 +88,7 @@ class BeliefModel(WorldModel):
         self.direct_pace = direct_pace
         self.open_loop_steps, self.error_limit = open_loop_steps, error_limit
         self.fills_in, self.replayed = fills_in, learns_from_reward
-        self.modalities, membership = _modalities(layout)
+        self.modalities, membership = modalities_of(layout)
         self.register_buffer("averaging", membership, persistent=False)
         # log ρ, how an old uncertainty grows or fades in a step, in units of the pace.
         self.persistence = nn.Parameter(torch.zeros(self.senses_size))
@@ -193,11 +120,14 @@ class BeliefModel(WorldModel):
         """Return what an action, [B, A], is expected to lead to."""
         hidden, change, noise = self.transition(belief, action)
         mean = torch.addcmul(belief.mean, belief.begun, change)
-        persistence = (self.direct_pace * self.persistence).exp()
-        spread = (persistence * belief.deviation).square()
         # What was unsure is at most as unsure as if nothing were known: 1, the senses' own spread.
-        deviation = torch.addcmul(spread / (1.0 + spread), noise, noise).sqrt()
-        return Expectation(mean, 1.0 + belief.begun * (deviation - 1.0), hidden)
+        spread = (belief.deviation * self.growth()).clamp_max(1.0)
+        deviation = torch.lerp(belief.begun.new_ones(()), torch.hypot(noise, spread), belief.begun)
+        return Expectation(mean, deviation, hidden)
+
+    def growth(self) -> Tensor:
+        """Return ρ, by which an old uncertainty grows or fades in a step, [P]."""
+        return (self.direct_pace * self.persistence).exp()
 
     def advance(self, sensed: Sensed, belief: Belief) -> tuple[Expectation, Belief]:
         """Predict a step, compare and correct; `errors` are left as they were."""
@@ -248,7 +178,7 @@ class BeliefModel(WorldModel):
             expected, state = self.advance(Sensed(*step), before)
             expectations.append(expected)
             beliefs.append(state)
-        return _stacked(expectations), _stacked(beliefs)
+        return stacked(expectations), stacked(beliefs)
 
     def sense(self, senses: Tensor) -> Sensed:
         """Return what the model sees of normalised senses, [..., S]."""
@@ -281,7 +211,7 @@ class BeliefModel(WorldModel):
         sensed = self.sense(senses)
         expected, lived = self.live(sensed, episode_start, state)
         known = 1.0 - episode_start.to(senses.dtype).unsqueeze(-1)
-        losses = {"prediction_loss": self._surprisal(sensed, expected, sensed.alive * known)}
+        losses = {"prediction_loss": self.surprisal(sensed, expected, sensed.alive * known)}
         steps = min(self.open_loop_steps, len(senses) - 1)
         if steps > 0:
             losses["open_loop_loss"] = self._open_loop_loss(sensed, known, lived, steps)
@@ -307,27 +237,14 @@ class BeliefModel(WorldModel):
         before = tree_map(lambda leaf: leaf[: blocks * steps : steps].flatten(0, 1), lived)
         inside = cut(known).cumprod(0)  # a block ends where its episode does
         target = tree_map(cut, sensed)
-        seen = self._partly_blind(target.body)
+        seen = partly_blind(target.body)
         blinded = target._replace(alive=target.alive * seen)
         nowhere = known.new_zeros(target.body.shape[:2], dtype=torch.bool)
         expected, _ = self.live(blinded, nowhere, before)
-        return self._surprisal(target, expected, target.alive * (1.0 - seen) * inside)
+        return self.surprisal(target, expected, target.alive * (1.0 - seen) * inside)
 
-    @staticmethod
-    def _partly_blind(body: Tensor) -> Tensor:
-        """Return which sensors of each row are looked at, the same in every step, [k, R, P].
-
-        A low-discrepancy sequence instead of chance: nothing random has to be kept for a resume.
-        """
-        rows, sensors = body.shape[1:]
-        spread = torch.arange(rows * sensors, dtype=body.dtype, device=body.device) * 0.6180339887
-        lacking = torch.arange(rows, dtype=body.dtype, device=body.device) * 0.4142135624 % 1.0
-        lacking[::2] = 1.0
-        seen = (spread % 1.0).view(rows, sensors) >= lacking.unsqueeze(-1)
-        return seen.to(body.dtype).expand_as(body)
-
-    def _surprisal(self, sensed: Sensed, expected: Expectation, counted: Tensor) -> Tensor:
-        """Return the mean negative log-likelihood, less its constant, over what is counted."""
+    def surprisal(self, sensed: Sensed, expected: Expectation, counted: Tensor) -> Tensor:
+        """Return the mean negative log-likelihood of what is counted, less its constant."""
         error = (sensed.body - expected.mean) / expected.deviation
         limited = error.abs().clamp_max(self.error_limit)
         # Huber's function: a square within the limit, a line beyond.
@@ -357,7 +274,7 @@ class BeliefModel(WorldModel):
             expected, state = self.advance(Sensed(nothing, nothing, action), state)
             reward = self.expected_reward(expected, action).squeeze(-1)
             steps.append(Imagined(expected.mean, expected.deviation, reward, state.hidden))
-        return _stacked(steps)
+        return stacked(steps)
 
     def signals(self, state: Belief) -> dict[str, Tensor]:
         """Return the last prediction error of each modality, in predicted deviations, [B] each."""

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from brains.belief import Belief, BeliefModel
+from brains.belief import BeliefModel
+from brains.expectation import Belief
 from brains.senses import Layout
 
 
