@@ -33,7 +33,7 @@ class SparsePerception(ExpansionPerception):
         error_only: Whether units hear nothing but error and context.
         winners: How many units win, k.
         values: What a winner says: `graded`, by how far it exceeds the strongest loser; `binary`,
-            1, with the gradient of the graded one.
+            1, with the gradient of the graded one; a near tie then changes the code in a jump.
         gradient: Whom it reaches: `winners`, or all units (`straight_through`).
         duty_pace: Weight of the newest rollout in the duty cycle, p.
         boost_rate: By how much a unit that never wins becomes more excitable in a rollout, r.

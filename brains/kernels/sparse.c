@@ -5,7 +5,8 @@
 #include <string.h>
 
 #define LANES 8
-#define STRIP 128 /* outputs at a time: with their synapses from all units they fit the cache */
+#define PARTS 8   /* sums that a processor keeps at hand */
+#define STRIP 256 /* outputs at a time: with their synapses from all units they fit the cache */
 
 typedef int64_t Size;
 typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
@@ -140,13 +141,15 @@ static void forget(Events *events) {
 static void add_events(const float *code, const float *weights, const int32_t *unit,
                        const int32_t *end, Size outputs, Size width, float *drive) {
     Size at = 0;
-    for (; at + 4 * LANES <= width; at += 4 * LANES) {
-        Vector sum[4];
-        for (int part = 0; part < 4; part++) sum[part] = load(drive + at + part * LANES);
-        for (const int32_t *event = unit; event < end; event++)
-            for (int part = 0; part < 4; part++)
-                sum[part] += code[*event] * load(weights + *event * outputs + at + part * LANES);
-        for (int part = 0; part < 4; part++) store(drive + at + part * LANES, sum[part]);
+    for (; at + PARTS * LANES <= width; at += PARTS * LANES) {
+        Vector sum[PARTS];
+        for (int part = 0; part < PARTS; part++) sum[part] = load(drive + at + part * LANES);
+        for (const int32_t *event = unit; event < end; event++) {
+            const float *synapses = weights + *event * outputs + at;
+            for (int part = 0; part < PARTS; part++)
+                sum[part] += code[*event] * load(synapses + part * LANES);
+        }
+        for (int part = 0; part < PARTS; part++) store(drive + at + part * LANES, sum[part]);
     }
     for (; at < width; at++)
         for (const int32_t *event = unit; event < end; event++)
@@ -169,26 +172,72 @@ int sparse_forward(const float *code, const float *weights, float *drive, Size r
     return failed;
 }
 
-/* One event's part of both gradients: returns drive . weights, adds value x drive to them. */
-static float visit(const float *drive, const float *weights, float value, Size width,
-                   float *weight_gradient) {
-    Vector sum = {0}, other = {0};
-    Size at = 0;
-    for (; at + 2 * LANES <= width; at += 2 * LANES) {
-        Vector one = load(drive + at), two = load(drive + at + LANES);
-        sum += one * load(weights + at);
-        other += two * load(weights + at + LANES);
-        store(weight_gradient + at, load(weight_gradient + at) + value * one);
-        store(weight_gradient + at + LANES, load(weight_gradient + at + LANES) + value * two);
+/* The same events, unit after unit: what a unit's synapses learn is summed without being stored. */
+typedef struct {
+    int32_t *rows;  /* in which the unit fired */
+    float *values;  /* what it said */
+    Size *first;    /* of each unit, [units + 1] */
+    Vector *pulled; /* drive gradient . weights of each event, lane by lane */
+} Lessons;
+
+static int sort_by_unit(const Events *events, const float *code, Size rows, Size inputs, Size units,
+                        Lessons *lessons) {
+    size_t count = (size_t)events->first[rows];
+    lessons->rows = malloc(sizeof(int32_t) * (count + 1));
+    lessons->values = malloc(sizeof(float) * (count + 1));
+    lessons->first = calloc((size_t)units + 2, sizeof(Size));
+    lessons->pulled = calloc(count + 1, sizeof(Vector));
+    if (!lessons->rows || !lessons->values || !lessons->first || !lessons->pulled) return 1;
+    Size *next = lessons->first + 1; /* ends up as the first of the unit after */
+    for (size_t event = 0; event < count; event++) next[events->units[event] + 1]++;
+    for (Size unit = 0; unit < units; unit++) next[unit + 1] += next[unit];
+    for (Size row = 0; row < rows; row++)
+        for (Size event = events->first[row]; event < events->first[row + 1]; event++) {
+            Size unit = events->units[event], place = next[unit]++;
+            lessons->rows[place] = (int32_t)row;
+            lessons->values[place] = code[row * inputs + unit];
+        }
+    return 0;
+}
+
+static void forget_lessons(Lessons *lessons) {
+    free(lessons->rows);
+    free(lessons->values);
+    free(lessons->first);
+    free(lessons->pulled);
+}
+
+/* Both gradients of one unit's synapses onto the outputs from `from` on. */
+static void learn(const Lessons *lessons, Size unit, const float *weights, const float *drive,
+                  float *weight_gradient, Size outputs, Size from) {
+    Size begin = lessons->first[unit], end = lessons->first[unit + 1];
+    weights += unit * outputs + from;
+    weight_gradient += unit * outputs + from;
+    drive += from;
+    if (from + PARTS * LANES <= outputs) {
+        Vector sum[PARTS] = {0};
+        for (Size event = begin; event < end; event++) {
+            const float *row = drive + lessons->rows[event] * outputs;
+            Vector pulled = lessons->pulled[event];
+            for (int part = 0; part < PARTS; part++) {
+                Vector gradient = load(row + part * LANES);
+                sum[part] += lessons->values[event] * gradient;
+                pulled += gradient * load(weights + part * LANES);
+            }
+            lessons->pulled[event] = pulled;
+        }
+        for (int part = 0; part < PARTS; part++) store(weight_gradient + part * LANES, sum[part]);
+        return;
     }
-    float total = 0.0f;
-    sum += other;
-    for (int lane = 0; lane < LANES; lane++) total += sum[lane];
-    for (; at < width; at++) {
-        total += drive[at] * weights[at];
-        weight_gradient[at] += value * drive[at];
+    for (Size at = 0; at < outputs - from; at++) {
+        float sum = 0.0f;
+        for (Size event = begin; event < end; event++) {
+            float gradient = drive[lessons->rows[event] * outputs + at];
+            sum += lessons->values[event] * gradient;
+            lessons->pulled[event][0] += gradient * weights[at];
+        }
+        weight_gradient[at] = sum;
     }
-    return total;
 }
 
 /* Fills the gradients of the first `units` inputs (zero for silent ones) and of their weights. */
@@ -196,22 +245,20 @@ int sparse_backward(const float *code, const float *weights, const float *drive_
                     float *code_gradient, float *weight_gradient, Size rows, Size inputs,
                     Size units, Size outputs) {
     Events events = {0};
-    int failed = list_events(code, rows, inputs, units, &events);
-    memset(weight_gradient, 0, sizeof(float) * (size_t)(units * outputs));
+    Lessons lessons = {0};
+    int failed = list_events(code, rows, inputs, units, &events) ||
+                 sort_by_unit(&events, code, rows, inputs, units, &lessons);
+    for (Size from = 0; from < outputs && !failed; from += PARTS * LANES)
+        for (Size unit = 0; unit < units; unit++)
+            learn(&lessons, unit, weights, drive_gradient, weight_gradient, outputs, from);
     for (Size row = 0; row < rows; row++)
         memset(code_gradient + row * inputs, 0, sizeof(float) * (size_t)units);
-    for (Size first = 0; first < outputs && !failed; first += STRIP) {
-        Size width = outputs - first < STRIP ? outputs - first : STRIP;
-        for (Size row = 0; row < rows; row++) {
-            const float *drive = drive_gradient + row * outputs + first;
-            for (Size event = events.first[row]; event < events.first[row + 1]; event++) {
-                Size unit = events.units[event], place = row * inputs + unit;
-                Size synapse = unit * outputs + first;
-                code_gradient[place] +=
-                    visit(drive, weights + synapse, code[place], width, weight_gradient + synapse);
-            }
+    for (Size unit = 0; unit < units && !failed; unit++)
+        for (Size event = lessons.first[unit]; event < lessons.first[unit + 1]; event++) {
+            float *pulled = code_gradient + lessons.rows[event] * inputs + unit;
+            for (int lane = 0; lane < LANES; lane++) *pulled += lessons.pulled[event][lane];
         }
-    }
     forget(&events);
+    forget_lessons(&lessons);
     return failed;
 }

@@ -47,7 +47,7 @@ class CompiledWinners(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Any) -> tuple[Any, ...]:  # type: ignore[override]
         """Return the winners' gradient, and zero for losers."""
         (code,) = ctx.saved_tensors
-        return gradients[0] * (code > 0), None
+        return torch.ops.aten.threshold_backward(gradients[0], code, 0.0), None
 
 
 class CompiledEvents(torch.autograd.Function):
