@@ -8,6 +8,7 @@ stream the body without its brain, is no part of mujoco-core, and listens to the
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def watch(
     """
     with together(sources, seed=seed, device=device, challenge=challenge) as (casts, title):
         try:
-            if len(casts) == 1 and has_display() and hasattr(casts[0].env, "engine"):
+            if len(casts) == 1 and hasattr(casts[0].env, "engine") and windows_open():
                 in_viewer(casts[0], seed=seed, say=say)
             else:
                 with Page(port, title=title) as page:
@@ -68,6 +69,25 @@ def has_display() -> bool:
     if sys.platform != "linux":
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def windows_open() -> bool:
+    """Return whether a window really opens here: MuJoCo's viewer ends the program where none does.
+
+    A display may be named that is not there, as in a terminal that outlived its session.
+    """
+    if not has_display():
+        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            import glfw
+
+            opened = bool(glfw.init())
+            glfw.terminate()
+        except (ImportError, OSError):
+            return False
+    return opened
 
 
 class Clock:

@@ -2,6 +2,7 @@
 
 import http.client
 import signal
+import sys
 import time
 from urllib.parse import urlsplit
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from agents.errors import UsageError
-from analysis.live import Clock, has_display
+from analysis.live import Clock, has_display, windows_open
 from analysis.live_page import Page
 from envs.headless import WHY_NOT
 from tests.analysis.small_brains import untrained_run
@@ -79,6 +80,14 @@ def test_steps_are_paced_by_the_time_of_the_body_and_never_hurried():
     slow.tick()
     slow.tick()
     assert time.perf_counter() - began < 0.9
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="displays are named on Linux")
+def test_a_display_that_is_named_but_not_there_opens_no_window(monkeypatch):
+    monkeypatch.setenv("DISPLAY", ":4711")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert has_display()
+    assert not windows_open()
 
 
 @pytest.mark.parametrize(("variable", "shown"), [("DISPLAY", True), ("WAYLAND_DISPLAY", True)])
