@@ -1,7 +1,8 @@
 """How good a trained agent is, told by whole episodes.
 
 A run's evaluation.json holds the return and the length of every episode, deterministic and
-exploring, with what they depend on: checkpoint, seed, challenge, engine versions. Under a challenge
+exploring, with what they depend on: checkpoint, seed, challenge, engine versions; and what the
+brain spent per action (`brains/energy.py`). Under a challenge
 it also tells when the change came in each episode, and the rewards of every step stand beside it in
 evaluation_rewards.npz.
 """
@@ -17,6 +18,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from agents.build import build_agent, make_env
 from agents.challenge_choice import Choice, described, under_challenge
 from agents.checkpoint import DIGESTS, load_tree
+from agents.energy_meter import EnergyMeter
 from agents.episodes import Actor, Episode, live, summarise
 from agents.errors import CheckpointError
 from agents.reward_traces import NAME as REWARDS
@@ -154,9 +156,11 @@ def evaluate_run(
         return earlier
     tree, metadata = load_tree(checkpoint)
     model = restore(config, tree, None, device)
-    lived = live_both(model, config, conditions, num_threads=num_threads)
+    meter = EnergyMeter(model)
+    lived = live_both(meter, config, conditions, num_threads=num_threads)
     for kind, episodes in lived.items():
         record[kind] = {**summarise(episodes)._asdict(), **tell_challenges(episodes)}
+    record["energy"] = meter.report()
     record["env_steps"] = metadata["env_steps"]
     if record["challenge"] is None:
         (run.path / REWARDS).unlink(missing_ok=True)
@@ -222,7 +226,7 @@ def _digest(sums: Path) -> str:
 
 
 def _without_episodes(record: dict[str, Any]) -> dict[str, Any]:
-    results = ("deterministic", "exploring", "env_steps")
+    results = ("deterministic", "exploring", "energy", "env_steps")
     return {key: value for key, value in record.items() if key not in results}
 
 

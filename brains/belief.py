@@ -19,6 +19,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from brains.energy import Operations, dense_operations
 from brains.expectation import (
     Belief,
     Expectation,
@@ -103,6 +104,11 @@ class BeliefModel(WorldModel):
     @abstractmethod
     def correct(self, expected: Tensor, error: Tensor) -> Tensor:
         """Return the hidden state, [B, H], from the expected one and the limited error, [B, P]."""
+
+    def operations(self, state: Belief) -> Operations:
+        """Return what a prediction and its correction take; reward is foretold in training only."""
+        del state
+        return dense_operations(self, idle=("reward_map",))
 
     def initial_state(self, batch_size: int) -> Belief:
         """Return the belief before anything was sensed, leaves [B, ...]."""

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from brains.controller import Controller
+from brains.energy import operations_of, total
 from brains.neuromodulation import Event, LearnerGains, Modulation, Neuromodulator
 from brains.percept import Percept
 from brains.perception import Perception
@@ -249,7 +250,17 @@ class Brain(RecurrentModule[BrainState]):
             measured["prediction_error"] = state.surprise.mean().sqrt()
         for name, level in zip(self.neuromodulator.names, state.modulators.unbind(-1), strict=True):
             measured[name] = level.mean()
-        return measured
+        return measured | self._work(state)
+
+    def _work(self, state: BrainState) -> dict[str, Tensor]:
+        """Return the operations per action, by column; without spikes there are none of theirs."""
+        done = total(operations_of(self, state).values())
+        spiking = {
+            "synaptic_ops_per_action": done.synaptic_ops,
+            "spikes_per_action": done.spikes,
+        }
+        work = {name: count for name, count in spiking.items() if isinstance(count, Tensor)}
+        return {"macs_per_action": torch.as_tensor(float(done.macs)), **work}
 
     def signals(self, state: BrainState) -> dict[str, Tensor]:
         """Return what can be watched in each row, [B] or [B, n] each, by name."""

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from brains.energy import Operations, matrix_macs
 from brains.kernels.fast_weights import CompiledFastWeights, compiled_kernel_runs
 from brains.plasticity import PlasticInput, Plasticity, PlasticOutput
 from brains.recurrent import Lasting, reset_where
@@ -215,6 +216,16 @@ class FastWeightPart(Plasticity):
         output, state = self.unroll(step, nobody, state)
         added = (None if part is None else part.squeeze(0) for part in output)
         return PlasticOutput(*added), state
+
+    def operations(self, state: Any) -> Operations:
+        """Return what reading and learning take: of each plastic synapse, and of every matrix.
+
+        A plastic synapse is read (1), its trace decays and takes up a product (2), and its weight
+        decays and takes up the trace (2).
+        """
+        del state
+        macs = matrix_macs(self) + 5 * self.post_size * self.pre_size
+        return Operations(macs, 0, 0, macs)
 
     def activity(self, state: Any) -> dict[str, Tensor]:
         """Return the norm of the weights and the share that lies at the bound, means of rows."""

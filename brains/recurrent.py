@@ -7,6 +7,8 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
+from brains.energy import Operations, dense_operations
+
 State = TypeVar("State", bound=tuple[Any, ...])
 Tree = TypeVar("Tree")
 
@@ -136,6 +138,11 @@ class RecurrentModule(nn.Module, Generic[State], ABC):
         """Return scalar measures of what the part is doing, by name; none by default."""
         del state
         return {}
+
+    def operations(self, state: State) -> Operations:
+        """Return what the part does per action; every matrix once by default."""
+        del state
+        return dense_operations(self)
 
     def signals(self, state: State) -> dict[str, Tensor]:
         """Return what can be watched in each row, [B] or [B, n] each, by name; none by default."""

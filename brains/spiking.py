@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from brains.controller import Controller
+from brains.energy import Operations, matrix_macs
 from brains.lif import LIFParameters, LIFState
 from brains.lif_sequence import lif_control_step, lif_sequence
 
@@ -135,14 +136,23 @@ class SpikingController(Controller[LIFState]):
         surrogate's reach is taken around the threshold that is neither adapted nor modulated.
         """
         distance = (state.potential - 1.0).abs()
-        firing_rate = state.spikes.mean()
         return {
-            "firing_rate": firing_rate,
+            "firing_rate": state.spikes.mean(),
             "silent_share": (state.readout < 0.01).float().mean(),
             "saturated_share": (state.readout > 0.95).float().mean(),
             "surrogate_support": (distance * self.surrogate_slope < 1.0).float().mean(),
-            "synaptic_ops_per_action": firing_rate * self.substeps * self.output_size**2,
         }
+
+    def operations(self, state: LIFState) -> Operations:
+        """Return real multiplications for what comes from outside, additions for spikes.
+
+        The input is analog and held over the substeps, so it is multiplied once. Of several
+        substeps the last stands for all.
+        """
+        inward = matrix_macs(self.input)
+        spikes = state.spikes.sum(-1).mean() * self.substeps
+        size = self.output_size
+        return Operations(inward, spikes * size, spikes, inward + size**2)
 
     def signals(self, state: LIFState) -> dict[str, Tensor]:
         """Return the spikes of the last spiking step, [B, N]."""

@@ -121,6 +121,19 @@ def test_evaluation_json_holds_every_episode_and_what_it_depends_on(trained):
     assert [path.name for path in run.path.glob(".*writing*")] == []
 
 
+def test_an_evaluation_tells_what_a_brain_of_ours_spends(trained):
+    run, model = trained
+    energy = evaluate_run(run.path, Conditions(2, 7, 2))["energy"]
+    if not hasattr(model, "brain"):
+        assert energy is None
+        return
+    operations = energy["operations_per_action"]
+    assert operations["macs"] == 3 * 8 * (11 + 8) + 8 * 3 + 11 * 3  # GRU, action head, reflex
+    assert operations["synaptic_ops"] == operations["spikes"] == 0
+    spent = energy["nanojoules_per_action"]["45nm"]
+    assert spent["brain"] == spent["dense"] == pytest.approx(operations["macs"] * 4.6e-3)
+
+
 def test_an_evaluation_is_taken_again_only_if_something_it_depends_on_changed(trained, monkeypatch):
     run, _ = trained
     conditions = Conditions(episodes=2, seed=5, num_envs=2)

@@ -148,7 +148,7 @@ def test_activity_tells_shares_between_zero_and_one():
     for name in ("firing_rate", "silent_share", "saturated_share", "surrogate_support"):
         assert 0.0 <= activity[name].item() <= 1.0
     spikes_per_action = activity["firing_rate"].item() * 16 * 2
-    assert activity["synaptic_ops_per_action"].item() == pytest.approx(spikes_per_action * 16)
+    assert population.operations(state).synaptic_ops.item() == pytest.approx(spikes_per_action * 16)
 
 
 @pytest.mark.parametrize(
