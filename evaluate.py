@@ -13,26 +13,32 @@ except ModuleNotFoundError as error:
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from agents.lesions import Lesions
+
 
 def evaluate(config: "DictConfig") -> None:
-    """Evaluate every run that is named; film it if asked; compare if there are several."""
+    """Evaluate every run that is named; film it if asked; compare several, and lesioned ones."""
     import torch
 
     from agents.errors import UsageError
+    from agents.lesions import lesions_of
     from analysis.compare import as_text, compare, write_comparison
     from analysis.runs import find_runs
 
     for key, least in (("episodes", 0), ("num_envs", 1), ("num_threads", 1), ("seed", 0)):
         if config[key] < least:
             raise UsageError(f"{key} must be at least {least}, got {config[key]}")
+    lesions = lesions_of(config.lesion)
+    if lesions and config.video:
+        raise UsageError("films show the intact brain: leave out video=true or lesion=...")
     torch.set_num_threads(config.num_threads)
     runs = find_runs(_patterns(config.runs))
     for run in runs:
         if config.episodes:
-            _measure(run, config)
+            _measure(run, config, lesions)
         if config.video:
             _film(run, config)
-    if len(runs) > 1:
+    if len(runs) > 1 or lesions:
         comparison = compare(runs)
         print("\n" + as_text(comparison))
         folder = Path(config.output or time.strftime("comparisons/%Y-%m-%d_%H-%M-%S"))
@@ -40,12 +46,12 @@ def evaluate(config: "DictConfig") -> None:
             print(f"  {path}")
 
 
-def _measure(run: Path, config: "DictConfig") -> None:
+def _measure(run: Path, config: "DictConfig", lesions: "Lesions") -> None:
     """Write evaluation.json and print what it says."""
     import numpy as np
 
     from agents.challenge_choice import title
-    from agents.evaluation import KINDS, RECORD, REWARDS, Conditions, evaluate_run
+    from agents.evaluation import KINDS, Conditions, evaluate_run, files_of
     from agents.reward_traces import read_rewards
     from analysis.adaptation import adaptation, as_line
 
@@ -59,7 +65,11 @@ def _measure(run: Path, config: "DictConfig") -> None:
         num_threads=config.num_threads,
         device=config.device,
         challenge=_challenge(config),
+        lesions=lesions,
     )
+    files = files_of(run, lesions)
+    if lesions:
+        print(f"{run}  with {' and '.join(lesions)}")
     if record["challenge"]:
         print(f"{run}  under {title(record['challenge'])}")
     for kind in KINDS:
@@ -69,8 +79,8 @@ def _measure(run: Path, config: "DictConfig") -> None:
             f"  length {lengths.mean():,.0f}  ({returns.size} episodes)"
         )
         if record["challenge"]:
-            print(f"    {as_line(adaptation(read_rewards(run / REWARDS, kind)))}")
-    print(f"  {run / RECORD}", flush=True)
+            print(f"    {as_line(adaptation(read_rewards(files.rewards, kind)))}")
+    print(f"  {files.record}", flush=True)
 
 
 def _film(run: Path, config: "DictConfig") -> None:

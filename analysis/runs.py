@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 from agents.challenge_choice import title
 from agents.config_check import differing_keys
 from agents.errors import UsageError
-from agents.evaluation import read_record
+from agents.evaluation import lesioned_records, read_record
 from agents.progress import read_progress
 from agents.run_folder import RunFolder
 
@@ -60,6 +60,8 @@ class Run(NamedTuple):
         curve: Returns during the training.
         episodes: Returns of evaluated episodes by kind; a kind is absent if it was not evaluated.
         settings: What it was configured with, flat, but for what makes no other brain.
+        lesions: Parts of the brain that were out of action when it was evaluated; a run that was
+            evaluated with and without is told once for each.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Run(NamedTuple):
     curve: Curve
     episodes: Mapping[str, Floats]
     settings: Mapping[str, Any]
+    lesions: tuple[str, ...] = ()
 
 
 class Group(NamedTuple):
@@ -122,7 +125,8 @@ def read_runs(folders: Iterable[Path]) -> tuple[list[Run], list[str]]:
     notes: list[str] = []
     for folder in folders:
         try:
-            runs.append(_read_run(folder, notes))
+            intact = _read_run(folder, notes)
+            runs += [intact, *_lesioned(folder, intact, notes)]
         except (UsageError, AttributeError, KeyError, TypeError, ValueError) as error:
             reason = " ".join(str(error).split())[:160]
             notes.append(f"{folder} is left out, it is no whole run: {reason}")
@@ -167,27 +171,48 @@ def _read_run(folder: Path, notes: list[str]) -> Run:
     rates = _column(rows, "steps_per_second")
     rates = rates[np.isfinite(rates)]
     known = np.isfinite(curve.returns)
+    record = read_record(folder)
+    if record is None:
+        notes.append(f"{folder} was not evaluated: its final return is unknown")
     return Run(
         name=folder.name,
-        env=_body(config) + _challenges(folder, config),
+        env=_body(config) + _challenges(record, config),
         brain=brain_name(config),
         seed=int(config["seed"]),
         env_steps=env_steps,
         steps_per_second=float(np.median(rates)) if rates.size else float("nan"),
         curve=Curve(curve.env_steps[known], curve.returns[known]),
-        episodes=_episodes(folder, env_steps, notes),
+        episodes=_episodes(folder, record, env_steps, notes),
         settings=_settings(config),
     )
 
 
-def _episodes(folder: Path, env_steps: int, notes: list[str]) -> dict[str, Floats]:
-    """Return the evaluated episodes by kind, and note what is missing or old."""
-    record = read_record(folder)
+def _lesioned(folder: Path, intact: Run, notes: list[str]) -> list[Run]:
+    """Return the run once more for each evaluation with lesions, without its learning curve."""
+    config: Any = OmegaConf.to_container(RunFolder(folder).read_config())
+    nothing = np.zeros(0)
+    return [
+        intact._replace(
+            env=_body(config) + _challenges(record, config),
+            curve=Curve(nothing, nothing),
+            episodes=_episodes(folder, record, intact.env_steps, notes),
+            lesions=lesions,
+        )
+        for lesions, record in lesioned_records(folder).items()
+    ]
+
+
+def _episodes(
+    folder: Path, record: Mapping[str, Any] | None, env_steps: int, notes: list[str]
+) -> dict[str, Floats]:
+    """Return the evaluated episodes by kind, and note if they are old."""
     if record is None:
-        notes.append(f"{folder} was not evaluated: its final return is unknown")
         return {}
     if record["env_steps"] < env_steps:
-        notes.append(f"{folder} was evaluated at step {record['env_steps']:,}, not at its end")
+        lesions = record.get("lesions")
+        told = f" with {' and '.join(lesions)}" if lesions else ""
+        step = f"{record['env_steps']:,}"
+        notes.append(f"{folder} was evaluated{told} at step {step}, not at its end")
     returns = {kind: np.array(record[kind]["returns"], float) for kind in KINDS if kind in record}
     return {kind: values for kind, values in returns.items() if values.size}
 
@@ -202,9 +227,8 @@ def _body(config: Mapping[str, Any]) -> str:
     return f"{config['env']['id']} ({told})" if told else str(config["env"]["id"])
 
 
-def _challenges(folder: Path, config: Mapping[str, Any]) -> str:
+def _challenges(record: Mapping[str, Any] | None, config: Mapping[str, Any]) -> str:
     trained = (config.get("challenge") or {}).get("parts") or None
-    record = read_record(folder)
     tested = trained if record is None else record.get("challenge")
     told = f", trained under {title(trained)}" if trained else ""
     return told if tested == trained else f"{told}, tested under {title(tested) or 'nothing'}"
@@ -246,7 +270,8 @@ def _label(run: Run, keys: Sequence[str]) -> str:
     if len(parts) > MOST_DIFFERENCES:  # all would fill the page; a digest keeps brains apart
         digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:4]
         parts = [*parts[:MOST_DIFFERENCES], f"{len(parts) - MOST_DIFFERENCES} more, #{digest}"]
-    return f"{run.brain} ({', '.join(parts)})" if parts else run.brain
+    intact = f"{run.brain} ({', '.join(parts)})" if parts else run.brain
+    return f"{intact}, {' and '.join(run.lesions)}" if run.lesions else intact
 
 
 def _told(settings: Mapping[str, Any], key: str) -> str:

@@ -76,14 +76,14 @@ def build_brain(
     model = world_model(layout=layout)
     encoder = perception(layout=layout, columns=model.columns, context_size=model.context_size)
     control = controller(input_size=encoder.output_size)
-    # What is drawn for fast weights shifts no other part's draw: brains with and without are twins.
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]):  # others start the same with and without these
         fast = plasticity(
             code_size=encoder.output_size,
             memory_size=control.output_size,
             drive_size=control.drive_size,
             action_size=action_size,
         )
+        modulator = neuromodulator(gate_size=fast.gate_size, action_size=action_size)
     value_of = critic(senses_size=layout.size + model.context_size, memory_size=control.output_size)
     return Brain(
         senses=sensed,
@@ -91,7 +91,7 @@ def build_brain(
         perception=encoder,
         controller=control,
         plasticity=fast,
-        neuromodulator=neuromodulator(gate_size=fast.gate_size, action_size=action_size),
+        neuromodulator=modulator,
         reflex=reflex(input_size=layout.size, action_size=action_size),
         critic=value_of,
         action_size=action_size,

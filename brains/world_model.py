@@ -22,11 +22,16 @@ class WorldModel(RecurrentModule[Any]):
         columns: Which of the senses are predicted, as indices into them, [P].
         replayed: Whether the policy's gradient flows into the model, which then is a part of what
             is replayed; otherwise its predictions are data.
+        fills_in: Whether the prediction stands in for a sensor that is known not to report. A
+            model with this switched off expects of such a sensor what arrives, so that belief and
+            error, which perception makes of its prediction, hold no filling. May be switched at
+            any time.
     """
 
     context_size: int
     columns: Tensor
     replayed: bool = False
+    fills_in: bool = True
 
     @abstractmethod
     def loss(
