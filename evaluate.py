@@ -13,12 +13,15 @@ except ModuleNotFoundError as error:
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from agents.lesions import Lesions
+
 
 def evaluate(config: "DictConfig") -> None:
-    """Evaluate every run that is named; film it if asked; compare if there are several."""
+    """Evaluate every run that is named; film it if asked; compare several, and lesioned ones."""
     import torch
 
     from agents.errors import UsageError
+    from agents.lesions import lesions_of
     from analysis.ablation import reference_of
     from analysis.groups import group_runs
     from analysis.runs import find_runs, read_runs
@@ -27,6 +30,9 @@ def evaluate(config: "DictConfig") -> None:
     for key, least in least_values.items():
         if config[key] < least:
             raise UsageError(f"{key} must be at least {least}, got {config[key]}")
+    lesions = lesions_of(config.lesion)
+    if lesions and config.video:
+        raise UsageError("films show the intact brain: leave out video=true or lesion=...")
     torch.set_num_threads(config.num_threads)
     strangers: list[str] = []
     runs = find_runs(_patterns(config.runs), strangers)
@@ -36,23 +42,22 @@ def evaluate(config: "DictConfig") -> None:
         _watch(runs, config)
         return
     for run in runs:
-        _look_at(run, config, among_others=len(runs) > 1)
-    if len(runs) > 1:
+        _look_at(run, config, lesions, among_others=len(runs) > 1)
+    if len(runs) > 1 or lesions:
         _compare(runs, strangers, config)
 
 
-def _look_at(run: Path, config: "DictConfig", *, among_others: bool) -> None:
+def _look_at(run: Path, config: "DictConfig", lesions: "Lesions", *, among_others: bool) -> None:
     """Evaluate a run and film it if asked; one that cannot be, among others, spoils none."""
     from agents.errors import CheckpointError, RunError, UsageError
 
     try:
-        for wanted, step in (
-            (config.episodes, _measure),
-            (config.video, _film),
-            (config.telemetry and not config.video, _record),
-        ):
-            if wanted:
-                step(run, config)
+        if config.episodes:
+            _measure(run, config, lesions)
+        if config.video:
+            _film(run, config)
+        elif config.telemetry:
+            _record(run, config)
     except (CheckpointError, RunError, UsageError) as error:
         if not among_others:
             raise
@@ -75,17 +80,17 @@ def _compare(runs: list[Path], strangers: list[str], config: "DictConfig") -> No
     folder = Path(config.output or time.strftime("comparisons/%Y-%m-%d_%H-%M-%S"))
     for path in write_comparison(comparison, folder):
         print(f"  {path}")
-    if config.video:
+    if config.video and len(runs) > 1:
         _film_together(runs, folder, config)
     print(f"  {write_report(comparison, folder, embed_bytes=round(config.embed_films * 1e6))}")
 
 
-def _measure(run: Path, config: "DictConfig") -> None:
+def _measure(run: Path, config: "DictConfig", lesions: "Lesions") -> None:
     """Write evaluation.json and print what it says."""
     import numpy as np
 
     from agents.challenge_choice import title
-    from agents.evaluation import KINDS, RECORD, REWARDS, Conditions, evaluate_run
+    from agents.evaluation import KINDS, Conditions, evaluate_run, files_of
     from agents.reward_traces import read_rewards
     from analysis.adaptation import adaptation, as_line
 
@@ -99,7 +104,11 @@ def _measure(run: Path, config: "DictConfig") -> None:
         num_threads=config.num_threads,
         device=config.device,
         challenge=_challenge(config),
+        lesions=lesions,
     )
+    files = files_of(run, lesions)
+    if lesions:
+        print(f"{run}  with {' and '.join(lesions)}")
     if record["challenge"]:
         print(f"{run}  under {title(record['challenge'])}")
     for kind in KINDS:
@@ -109,8 +118,8 @@ def _measure(run: Path, config: "DictConfig") -> None:
             f"  length {lengths.mean():,.0f}  ({returns.size} episodes)"
         )
         if record["challenge"]:
-            print(f"    {as_line(adaptation(read_rewards(run / REWARDS, kind)))}")
-    print(f"  {run / RECORD}", flush=True)
+            print(f"    {as_line(adaptation(read_rewards(files.rewards, kind)))}")
+    print(f"  {files.record}", flush=True)
 
 
 def _film(run: Path, config: "DictConfig") -> None:

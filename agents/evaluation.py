@@ -4,7 +4,8 @@ A run's evaluation.json holds the return and the length of every episode, determ
 exploring, with what they depend on: checkpoint, seed, challenge, engine versions; and what the
 brain spent per action (`brains/energy.py`). Under a challenge
 it also tells when the change came in each episode, and the rewards of every step stand beside it in
-evaluation_rewards.npz.
+evaluation_rewards.npz. A lesioned brain has files of its own, evaluation.<lesions>.json and
+evaluation_rewards.<lesions>.npz, so that the intact one's stay.
 """
 
 import hashlib
@@ -21,6 +22,7 @@ from agents.checkpoint import DIGESTS, load_tree
 from agents.energy_meter import EnergyMeter
 from agents.episodes import Actor, Episode, live, summarise
 from agents.errors import CheckpointError
+from agents.lesions import Lesions, actor_for, lesion, require_fit, suffix
 from agents.reward_traces import NAME as REWARDS
 from agents.reward_traces import tell_challenges, write_rewards
 from agents.run_folder import RunFolder, versions, write_whole
@@ -128,6 +130,7 @@ def evaluate_run(
     device: str = "cpu",
     reuse: bool = True,
     challenge: Choice = None,
+    lesions: Lesions = (),
 ) -> dict[str, Any]:
     """Evaluate a run's checkpoint and write evaluation.json into its folder.
 
@@ -139,48 +142,59 @@ def evaluate_run(
         reuse: Return what is there if it was taken from the same checkpoint under the same
             conditions by the same engines.
         challenge: What the run is tested under; None for what it was trained under.
+        lesions: Parts of the brain that are out of action; nothing is trained anew.
 
     Returns:
         What was written.
 
     Raises:
-        UsageError: There is no run here.
+        UsageError: There is no run here, or it cannot have these lesions.
         CheckpointError: There is no undamaged checkpoint.
     """
     run, checkpoint = locate(Path(source))
     config = under_challenge(run.read_config(), challenge)
-    record = describe(config, checkpoint, conditions)
-    earlier = read_record(run.path)
-    whole = record["challenge"] is None or (run.path / REWARDS).is_file()
+    record = describe(config, checkpoint, conditions, lesions)
+    challenged = record["challenge"] is not None
+    require_fit(lesions, num_envs=conditions.num_envs, challenged=challenged)
+    files = files_of(run.path, lesions)
+    earlier = read_record(run.path, lesions)
+    whole = not challenged or files.rewards.is_file()
     if reuse and whole and earlier is not None and _without_episodes(earlier) == record:
         return earlier
     tree, metadata = load_tree(checkpoint)
     model = restore(config, tree, None, device)
+    lesion(model, lesions)
     meter = EnergyMeter(model)
-    lived = live_both(meter, config, conditions, num_threads=num_threads)
+    lived = live_both(meter, config, conditions, num_threads=num_threads, lesions=lesions)
     for kind, episodes in lived.items():
         record[kind] = {**summarise(episodes)._asdict(), **tell_challenges(episodes)}
     record["energy"] = meter.report()
     record["env_steps"] = metadata["env_steps"]
-    if record["challenge"] is None:
-        (run.path / REWARDS).unlink(missing_ok=True)
+    if challenged:
+        write_rewards(files.rewards, lived)
     else:
-        write_rewards(run.path / REWARDS, lived)
-    write_whole(run.path / RECORD, json.dumps(record, indent=1) + "\n")
+        files.rewards.unlink(missing_ok=True)
+    write_whole(files.record, json.dumps(record, indent=1) + "\n")
     return record
 
 
 def live_both(
-    model: Actor, config: DictConfig, conditions: Conditions, *, num_threads: int
+    model: Actor,
+    config: DictConfig,
+    conditions: Conditions,
+    *,
+    num_threads: int,
+    lesions: Lesions = (),
 ) -> dict[str, list[Episode]]:
     """Return the episodes of each kind, deterministic and exploring."""
     env = make_evaluation_env(
         config, num_envs=conditions.num_envs, seed=conditions.seed, num_threads=num_threads
     )
+    actor = actor_for(model, env, lesions)
     try:
         return {
             kind: live(
-                model,
+                actor,
                 env,
                 conditions.episodes,
                 deterministic=kind == "deterministic",
@@ -192,8 +206,13 @@ def live_both(
         env.close()
 
 
-def describe(config: DictConfig, checkpoint: Path, conditions: Conditions) -> dict[str, Any]:
-    """Return all that an evaluation depends on, as evaluation.json tells it."""
+def describe(
+    config: DictConfig, checkpoint: Path, conditions: Conditions, lesions: Lesions = ()
+) -> dict[str, Any]:
+    """Return all that an evaluation depends on, as evaluation.json tells it.
+
+    `lesions` is there only where there are some: an intact brain's record is as it always was.
+    """
     engines = versions()
     engines.pop("commit", None)
     return {
@@ -201,6 +220,7 @@ def describe(config: DictConfig, checkpoint: Path, conditions: Conditions) -> di
         "env": config.env.id,
         "env_kwargs": OmegaConf.to_container(config.env.kwargs),
         "challenge": described(config),
+        **({"lesions": list(lesions)} if lesions else {}),
         "checkpoint": checkpoint.name,
         "checkpoint_sha256": _digest(checkpoint / DIGESTS),
         **conditions._asdict(),
@@ -208,10 +228,36 @@ def describe(config: DictConfig, checkpoint: Path, conditions: Conditions) -> di
     }
 
 
-def read_record(run: Path) -> dict[str, Any] | None:
+class Files(NamedTuple):
+    """Where an evaluation is written: what it told, and the rewards of every step."""
+
+    record: Path
+    rewards: Path
+
+
+def files_of(run: Path, lesions: Lesions = ()) -> Files:
+    """Return where the evaluation of a run's brain is written, intact or with lesions."""
+    names = (Path(RECORD), Path(REWARDS))
+    return Files(*(run / f"{name.stem}{suffix(lesions)}{name.suffix}" for name in names))
+
+
+def read_record(run: Path, lesions: Lesions = ()) -> dict[str, Any] | None:
     """Return what evaluation.json holds; None if it is not there or not readable as such."""
+    return _read(files_of(run, lesions).record)
+
+
+def lesioned_records(run: Path) -> dict[Lesions, dict[str, Any]]:
+    """Return the evaluations of a run's brain with lesions, by these, in the order of names."""
+    name = Path(RECORD)
+    records = [_read(path) for path in sorted(run.glob(f"{name.stem}.*{name.suffix}"))]
+    return {
+        tuple(record["lesions"]): record for record in records if record and "lesions" in record
+    }
+
+
+def _read(path: Path) -> dict[str, Any] | None:
     try:
-        record = json.loads((run / RECORD).read_text(encoding="utf-8"))
+        record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return record if isinstance(record, dict) and record.get("format") == FORMAT else None

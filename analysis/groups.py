@@ -113,7 +113,8 @@ def _label(run: Run, keys: Sequence[str]) -> str:
     if len(parts) > MOST_DIFFERENCES:  # all would fill the page; a digest keeps brains apart
         digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:4]
         parts = [*parts[:MOST_DIFFERENCES], f"{len(parts) - MOST_DIFFERENCES} more, #{digest}"]
-    return f"{run.brain} ({', '.join(parts)})" if parts else run.brain
+    intact = f"{run.brain} ({', '.join(parts)})" if parts else run.brain
+    return f"{intact}, {' and '.join(run.lesions)}" if run.lesions else intact
 
 
 def _told(settings: Mapping[str, Any], key: str) -> str:

@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 
 from agents.challenge_choice import title
 from agents.errors import UsageError
-from agents.evaluation import read_record
+from agents.evaluation import lesioned_records, read_record
 from agents.progress import read_progress
 from agents.reward_traces import NAME as REWARDS
 from agents.reward_traces import Trace, read_rewards
@@ -76,6 +76,8 @@ class Run(NamedTuple):
         parts: The options that were chosen, by config group.
         anchors: Random and reference returns that its own configuration names.
         tested: Number of evaluated episodes, and the seed of their bodies; None where unknown.
+        lesions: Parts of the brain that were out of action when it was evaluated; a run that was
+            evaluated with and without is told once for each.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Run(NamedTuple):
     parts: Mapping[str, str] = MappingProxyType({})
     anchors: Anchors | None = None
     tested: tuple[int, int] | None = None
+    lesions: tuple[str, ...] = ()
 
 
 def find_runs(patterns: str | Iterable[str], strangers: list[str] | None = None) -> list[Path]:
@@ -147,7 +150,8 @@ def read_runs(folders: Iterable[Path]) -> tuple[list[Run], list[str]]:
     notes: list[str] = []
     for folder in folders:
         try:
-            runs.append(_read_run(folder, notes))
+            intact = _read_run(folder, notes)
+            runs += [intact, *_lesioned(folder, intact, notes)]
         except KeyError as error:
             notes.append(f"{folder} is left out, it is no whole run: it lacks {error}")
         except (UsageError, AttributeError, TypeError, ValueError) as error:
@@ -166,25 +170,27 @@ def _read_run(folder: Path, notes: list[str]) -> Run:
     rates = _column(rows, "steps_per_second")
     rates = rates[np.isfinite(rates)]
     known = np.isfinite(returns)
-    record, traces = read_record(folder) or {}, _traces(folder, notes)
+    record, traces = read_record(folder), _traces(folder, notes)
+    if record is None:
+        notes.append(f"{folder} was not evaluated: its final return is unknown")
     return Run(
         name=folder.name,
-        env=_body(config) + _challenges(folder, config),
+        env=_body(config) + _challenges(record, config),
         brain=brain_name(config),
         seed=int(config["seed"]),
         env_steps=env_steps,
         steps_per_second=float(np.median(rates)) if rates.size else float("nan"),
         curve=Curve(steps[known], returns[known], whole(_column(rows, "wall_seconds")[known])),
-        episodes=_episodes(folder, env_steps, notes),
+        episodes=_episodes(folder, record, env_steps, notes),
         settings=_settings(config),
         total_steps=int(config["total_steps"]),
         task=None if config["env"].get("kwargs") else _task(config),
-        measures={**costs(rows, record), **recovery(traces)},
+        measures={**costs(rows, record or {}), **recovery(traces)},
         traces=traces,
         films=_films(folder),
         parts={key: str(value) for key, value in (config.get("choices") or {}).items()},
         anchors=anchors_of(config["env"]),
-        tested=_tested(record),
+        tested=_tested(record or {}),
     )
 
 
@@ -214,14 +220,34 @@ def _task(config: Mapping[str, Any]) -> str:
     return str(config["env"]["id"]).removeprefix("wetware/")
 
 
-def _episodes(folder: Path, env_steps: int, notes: list[str]) -> dict[str, Floats]:
-    """Return the evaluated episodes by kind, and note what is missing or old."""
-    record = read_record(folder)
+def _lesioned(folder: Path, intact: Run, notes: list[str]) -> list[Run]:
+    """Return the run once more for each evaluation with lesions, without its learning curve."""
+    config: Any = OmegaConf.to_container(RunFolder(folder).read_config())
+    nothing = np.zeros(0)
+    return [
+        intact._replace(
+            env=_body(config) + _challenges(record, config),
+            curve=Curve(nothing, nothing),
+            episodes=_episodes(folder, record, intact.env_steps, notes),
+            lesions=lesions,
+            measures=recovery(traces),
+            traces=traces,
+        )
+        for lesions, record in lesioned_records(folder).items()
+    ]
+
+
+def _episodes(
+    folder: Path, record: Mapping[str, Any] | None, env_steps: int, notes: list[str]
+) -> dict[str, Floats]:
+    """Return the evaluated episodes by kind, and note if they are old."""
     if record is None:
-        notes.append(f"{folder} was not evaluated: its final return is unknown")
         return {}
     if record["env_steps"] < env_steps:
-        notes.append(f"{folder} was evaluated at step {record['env_steps']:,}, not at its end")
+        lesions = record.get("lesions")
+        told = f" with {' and '.join(lesions)}" if lesions else ""
+        step = f"{record['env_steps']:,}"
+        notes.append(f"{folder} was evaluated{told} at step {step}, not at its end")
     returns = {kind: np.array(record[kind]["returns"], float) for kind in KINDS if kind in record}
     return {kind: values for kind, values in returns.items() if values.size}
 
@@ -241,9 +267,8 @@ def _body(config: Mapping[str, Any]) -> str:
     return f"{config['env']['id']} ({told})" if told else str(config["env"]["id"])
 
 
-def _challenges(folder: Path, config: Mapping[str, Any]) -> str:
+def _challenges(record: Mapping[str, Any] | None, config: Mapping[str, Any]) -> str:
     trained = (config.get("challenge") or {}).get("parts") or None
-    record = read_record(folder)
     tested = trained if record is None else record.get("challenge")
     told = f", trained under {title(trained)}" if trained else ""
     return told if tested == trained else f"{told}, tested under {title(tested) or 'nothing'}"

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from brains.fast_weights import (
     Association,
     FastWeightPart,
+    fast_weights_learn,
     fast_weights_read,
     fast_weights_sequence,
-    fast_weights_step,
 )
 from brains.plasticity import PlasticInput, PlasticOutput
 
@@ -83,7 +83,7 @@ class AssociativePlasticity(FastWeightPart):
     def learn(self, inputs: PlasticInput, state: Any) -> Any:
         """Put the step's value under its key, as far as the gate allows."""
         shown, _ = self._ask(inputs)
-        return self.stored(fast_weights_step(shown, self.plain(state), self.rule()))
+        return self.stored(fast_weights_learn(shown, self.plain(state), self.rule()))
 
     def read(self, inputs: PlasticInput, state: Any) -> PlasticOutput:
         """Return what is found under the step's query."""

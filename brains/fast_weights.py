@@ -1,5 +1,6 @@
 """Equations of Hebbian fast weights, and what parts that are made of them share."""
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -105,13 +106,29 @@ def fast_weights_sequence(
         fresh = reset_where(begins, blank, state)
         state = fresh._replace(weights=state.weights) if rule.lasting else fresh
         state = fast_weights_step(Association(*(part[step] for part in shown)), state, rule)
-        answers.append(fast_weights_read(query[step], state))
+        answers.append(_answer(query[step], state))
     return torch.stack(answers), state
 
 
-def fast_weights_read(query: Tensor, state: FastWeights) -> Tensor:
-    """Return what the weights answer, `M q`, [B, V], to a query, [B, K]."""
+def _answer(query: Tensor, state: FastWeights) -> Tensor:
     return (state.weights @ query.unsqueeze(-1)).squeeze(-1)
+
+
+def fast_weights_learn(shown: Association, state: FastWeights, rule: FastWeightRule) -> FastWeights:
+    """Return memory that has learned from a step, [B, ...], to the bit as in a segment."""
+    one = Association(*(part.unsqueeze(0) for part in shown))
+    nobody = torch.zeros(one.post.shape[:2], dtype=torch.bool, device=one.post.device)
+    return fast_weights_sequence(one, torch.zeros_like(one.pre), nobody, state, rule)[1]
+
+
+def fast_weights_read(query: Tensor, state: FastWeights) -> Tensor:
+    """Return what the weights answer, `M q`, [B, V], to a query, [B, K], as in a segment."""
+    rows, posts, _ = state.weights.shape
+    silent, asked = query.new_zeros((1, rows, posts)), query.unsqueeze(0)
+    nobody = torch.zeros((1, rows), dtype=torch.bool, device=query.device)
+    still = FastWeightRule(1.0, math.inf, False, query.new_ones(posts))
+    shown = Association(silent, torch.zeros_like(asked), silent)
+    return fast_weights_sequence(shown, asked, nobody, state, still)[0].squeeze(0)
 
 
 class LastingState(NamedTuple):

@@ -9,9 +9,9 @@ from brains.fast_weights import (
     Association,
     FastWeightPart,
     FastWeights,
+    fast_weights_learn,
     fast_weights_read,
     fast_weights_sequence,
-    fast_weights_step,
 )
 from brains.plasticity import PlasticInput, PlasticOutput
 
@@ -120,7 +120,7 @@ class HebbianPlasticity(FastWeightPart):
         """Bind what the units say now to what they said before."""
         now = inputs.memory[..., self.units]
         shown = Association(now, state.before, self.gain(inputs.gate, now))
-        learned = fast_weights_step(shown, self.fast(state), self.rule())
+        learned = fast_weights_learn(shown, self.fast(state), self.rule())
         return HebbianState(now, self.stored(learned))
 
     def read(self, inputs: PlasticInput, state: HebbianState) -> PlasticOutput:

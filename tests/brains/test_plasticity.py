@@ -100,9 +100,9 @@ def test_a_step_is_to_learn_and_then_to_read(part):
     output, after = part(at(inputs, 0), state)
     learned = part.learn(at(inputs, 0), state)
     for one, other in zip(tree_leaves(after), tree_leaves(learned), strict=True):
-        torch.testing.assert_close(one, other)
+        assert torch.equal(one, other)
     for one, other in zip(added(output), added(part.read(at(inputs, 0), learned)), strict=True):
-        torch.testing.assert_close(one, other)
+        assert torch.equal(one, other)
 
 
 def test_a_row_never_affects_another_and_the_state_is_left_alone(part):
