@@ -1,5 +1,6 @@
 """Proximal policy optimisation over the state of any brain."""
 
+import math
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -270,12 +271,12 @@ class BrainPPO(OnPolicyAlgorithm):
         loss = policy_loss + self.vf_coef * gains.value * value_loss
         loss = loss - self.ent_coef * gains.entropy * entropy
         measured = {"policy_loss": policy_loss, "value_loss": value_loss, "entropy": entropy}
-        measured["gradient_norm"] = self._descend(self.policy.optimizer, loss, measured)
+        found = self._descend(self.policy.optimizer, loss, measured)
         with torch.no_grad():
-            measured["kl"] = approximate_kl(log_ratio)
+            kl = approximate_kl(log_ratio)
             clipped = (log_ratio.exp() - 1.0).abs() > self.clip_range
-            measured["clip_fraction"] = clipped.float().mean()
-        return {name: float(value.detach()) for name, value in measured.items()}
+            moved = torch.stack((kl, clipped.float().mean())).tolist()
+        return {**found, "kl": moved[0], "clip_fraction": moved[1]}
 
     def _teach_parts(self, history: dict[str, list[float]]) -> None:
         """Let the parts that have a loss of their own learn from the rollout."""
@@ -285,29 +286,33 @@ class BrainPPO(OnPolicyAlgorithm):
         for _ in range(self.self_taught_epochs):
             for batch in self.rollout.minibatches(self.n_minibatches, self.generator):
                 losses = self.brain.own_losses(batch.percepts, batch.episode_start, batch.state)
-                losses["own_gradient_norm"] = self._descend(
-                    optimizer, torch.stack(list(losses.values())).sum(), losses
-                )
-                for name, value in losses.items():
-                    history[name].append(float(value.detach()))
+                found = self._descend(optimizer, torch.stack(list(losses.values())).sum(), losses)
+                found["own_gradient_norm"] = found.pop("gradient_norm")
+                for name, value in found.items():
+                    history[name].append(value)
 
     def _descend(
         self, optimizer: torch.optim.Optimizer, loss: Tensor, measured: dict[str, Tensor]
-    ) -> Tensor:
-        """Take one step down a loss and return the gradient's norm before it was limited."""
+    ) -> dict[str, float]:
+        """Take one step down a loss; return what was measured and the gradient's norm.
+
+        The norm is that before it was limited.
+        """
         optimizer.zero_grad()
         loss.backward()
         parameters = [one for group in optimizer.param_groups for one in group["params"]]
         norm = torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
-        self._require_finite({**measured, "gradient_norm": norm})
+        values = torch.stack([*(value.detach() for value in measured.values()), norm]).tolist()
+        found = dict(zip((*measured, "gradient_norm"), values, strict=True))
+        self._require_finite(found)
         optimizer.step()
-        return norm
+        return found
 
-    def _require_finite(self, measured: dict[str, Tensor]) -> None:
+    def _require_finite(self, measured: dict[str, float]) -> None:
         for name, value in measured.items():
-            if not torch.isfinite(value):
+            if not math.isfinite(value):
                 raise NonFiniteError(
-                    f"{name.replace('_', ' ')} became {float(value.detach())} in update "
+                    f"{name.replace('_', ' ')} became {value} in update "
                     f"{self.updates + 1}, at {self.num_timesteps:,} steps: lower the learning rate "
                     "or max_grad_norm, and resume from the last checkpoint"
                 )

@@ -66,6 +66,7 @@ class Rollout:
         self.advantages, self.returns = empty(), empty()
         self.states: list[Any] = []
         self.filled = 0
+        self._cut: Minibatch | None = None
 
     @property
     def percepts(self) -> Percept:
@@ -78,6 +79,7 @@ class Rollout:
         """Begin a new rollout."""
         self.filled = 0
         self.states = []
+        self._cut = None
 
     def add(
         self,
@@ -128,7 +130,9 @@ class Rollout:
         Raises:
             ValueError: If there are fewer segments than parts.
         """
-        segments = self._segments()
+        if self._cut is None:  # once for all passes of an update
+            self._cut = self._segments()
+        segments = self._cut
         number = segments.actions.shape[1]
         if number < count:
             raise ValueError(
@@ -137,8 +141,8 @@ class Rollout:
             )
         order = torch.randperm(number, generator=generator).to(self.actions.device)
         for rows in order.tensor_split(count):
-            steps = tree_map(lambda values, rows=rows: values[:, rows], segments[:-1])
-            state = tree_map(lambda leaf, rows=rows: leaf[rows], segments.state)
+            steps = tree_map(lambda values, rows=rows: _take(values, 1, rows), segments[:-1])
+            state = tree_map(lambda leaf, rows=rows: _take(leaf, 0, rows), segments.state)
             yield Minibatch(*steps, state=state)
 
     def _segments(self) -> Minibatch:
@@ -156,3 +160,10 @@ class Rollout:
             episode_start=cut(self.episode_start),
             state=tree_map(lambda *pieces: torch.cat(pieces), *self.states),
         )
+
+
+def _take(values: Tensor, dimension: int, rows: Tensor) -> Tensor:
+    """Pick rows; of what is empty, which most parts of a small brain are, there is no need to."""
+    if values.numel() == 0:
+        return values.narrow(dimension, 0, len(rows))
+    return values.index_select(dimension, rows)

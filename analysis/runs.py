@@ -230,8 +230,8 @@ def _lesioned(folder: Path, intact: Run, notes: list[str]) -> list[Run]:
             curve=Curve(nothing, nothing),
             episodes=_episodes(folder, record, intact.env_steps, notes),
             lesions=lesions,
-            measures=recovery(traces),
-            traces=traces,
+            measures={},
+            traces={},
         )
         for lesions, record in lesioned_records(folder).items()
     ]

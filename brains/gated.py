@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from brains.controller import Controller
+from brains.gated_sequence import gru_sequence, lstm_sequence
+from brains.kernels.tanh import fast_tanh
 
 
 class GRUState(NamedTuple):
@@ -69,9 +71,18 @@ class GRUController(Controller[GRUState]):
         reset_back, update_back, new_back = self.recurrent(state.hidden).chunk(3, -1)
         reset = torch.sigmoid(reset_in + reset_back)
         update = torch.sigmoid(update_in + update_back)
-        new = torch.tanh(torch.addcmul(new_in, reset, new_back))
+        new = fast_tanh(torch.addcmul(new_in, reset, new_back))
         hidden = torch.lerp(new, state.hidden, update)
         return hidden, GRUState(hidden)
+
+    def respond_all(
+        self, drive: Tensor, episode_start: Tensor, state: GRUState, gain: Tensor | None = None
+    ) -> tuple[Tensor, GRUState]:
+        """Advance over a segment with the hand-written backward pass; features [T, B, N]."""
+        inward = drive if gain is None else drive * gain
+        recurrent = self.recurrent.weight, self.recurrent.bias
+        hidden = gru_sequence(inward, episode_start, state.hidden, *recurrent)
+        return hidden, GRUState(hidden[-1])
 
     def signals(self, state: GRUState) -> dict[str, Tensor]:
         """Return its output, `features`, [B, N]."""
@@ -111,9 +122,18 @@ class LSTMController(Controller[LSTMState]):
         gates = inward + self.recurrent(state.hidden)
         enter, forget, new, show = gates.chunk(4, -1)
         kept = forget.sigmoid() * state.cell
-        cell = torch.addcmul(kept, enter.sigmoid(), new.tanh())
-        hidden = show.sigmoid() * cell.tanh()
+        cell = torch.addcmul(kept, enter.sigmoid(), fast_tanh(new))
+        hidden = show.sigmoid() * fast_tanh(cell)
         return hidden, LSTMState(hidden, cell)
+
+    def respond_all(
+        self, drive: Tensor, episode_start: Tensor, state: LSTMState, gain: Tensor | None = None
+    ) -> tuple[Tensor, LSTMState]:
+        """Advance over a segment with the hand-written backward pass; features [T, B, N]."""
+        inward = drive if gain is None else drive * gain
+        recurrent = self.recurrent.weight, self.recurrent.bias
+        hidden, cell = lstm_sequence(inward, episode_start, *state, *recurrent)
+        return hidden, LSTMState(hidden[-1], cell)
 
     def signals(self, state: LSTMState) -> dict[str, Tensor]:
         """Return its output, `features`, [B, N]."""

@@ -155,14 +155,12 @@ class Senses(nn.Module):
         """Fold a batch of observations, [B, ...], into the running statistics."""
         batch = self.join(observation)
         variance, mean = torch.var_mean(batch, dim=0, correction=0)
-        size = batch.shape[0]
-        total = self.count + size
+        total = float(self.count) + len(batch)
+        share = len(batch) / total
         shift = mean - self.mean
-        spread = self.variance * self.count + variance * size
-        spread += shift.square() * (self.count * size / total)
-        self.mean += shift * (size / total)
-        self.variance.copy_(spread / total)
-        self.count.copy_(total)
+        self.mean.add_(shift, alpha=share)
+        self.variance.lerp_(variance, share).addcmul_(shift, shift, value=share * (1.0 - share))
+        self.count.fill_(total)
 
 
 def to_tensors(
