@@ -232,6 +232,8 @@ def _lesioned(folder: Path, intact: Run, notes: list[str]) -> list[Run]:
             lesions=lesions,
             measures={},
             traces={},
+            films=(),
+            tested=_tested(record),
         )
         for lesions, record in lesioned_records(folder).items()
     ]
