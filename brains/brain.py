@@ -14,7 +14,8 @@ What flows up a step is replayed with a gradient; what comes back from the step 
 modulators, predictions) is data in the percept, see brains/percept.py.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Union
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +29,8 @@ from brains.plasticity import PlasticInput, Plasticity, PlasticOutput
 from brains.recurrent import RecurrentModule
 from brains.senses import Observation, Senses
 from brains.world_model import WorldModel
+
+Paces = Mapping[str, Union[float, "Paces"]]
 
 
 class BrainOutput(NamedTuple):
@@ -85,9 +88,13 @@ class Brain(RecurrentModule[BrainState]):
         initial_log_std: Log standard deviation of exploration at the start.
         exploration_rate_scale: Learning rate of `log_std` relative to the rest: at the full rate
             exploration may be given up for the first gait that is found.
+        paces: Learning rates of parts relative to the rest, nested as the parts are, such as
+            `{"controller": {"input": 0.1}}`; on top of those that parts set themselves. Names
+            that a part does not have are passed over, since another option may have them.
 
     Raises:
-        ValueError: If the neuromodulator needs a reward that is not sensed.
+        ValueError: If the neuromodulator needs a reward that is not sensed, or `paces` names a
+            part that no brain has.
     """
 
     reward_deviation: Tensor
@@ -107,6 +114,7 @@ class Brain(RecurrentModule[BrainState]):
         action_gain: float,
         initial_log_std: float,
         exploration_rate_scale: float,
+        paces: Paces,
     ) -> None:
         super().__init__()
         if neuromodulator.needs_reward and "reward" not in senses.sizes:
@@ -122,6 +130,10 @@ class Brain(RecurrentModule[BrainState]):
         nn.init.zeros_(self.action_head.bias)
         self.log_std = nn.Parameter(torch.full((action_size,), initial_log_std))
         self.rate_scales = {"log_std": exploration_rate_scale}
+        self.paces = paces
+        parts = {name for name, _ in self.named_children()}
+        if unknown := sorted(set(paces) - parts):
+            raise ValueError(f"paces names {unknown[0]!r}, but a brain has {sorted(parts)}")
         # The unit of the critic, which the learner keeps up to date.
         self.register_buffer("reward_deviation", torch.ones(()))
 
@@ -278,7 +290,12 @@ class Brain(RecurrentModule[BrainState]):
         """Return the learning rate of a parameter relative to the rest, by its full name."""
         owner, _, leaf = name.rpartition(".")
         scales: dict[str, float] = getattr(self.get_submodule(owner), "rate_scales", {})
-        return scales.get(leaf, 1.0)
+        pace: Paces | float = self.paces
+        for part in name.split("."):
+            if isinstance(pace, float | int):
+                break
+            pace = pace.get(part, 1.0)
+        return scales.get(leaf, 1.0) * (pace if isinstance(pace, float | int) else 1.0)
 
 
 def _plus(base: Tensor, addition: Tensor | None) -> Tensor:

@@ -1,13 +1,14 @@
 """Builds brains: every size flows from the body's spaces through here."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from gymnasium import spaces
 from torch import nn
 
-from brains.brain import Brain
+from brains.brain import Brain, Paces
 from brains.controller import Controller
 from brains.factory import factory_from_config
 from brains.neuromodulation import Neuromodulator, NoNeuromodulator
@@ -52,6 +53,7 @@ def build_brain(
     action_gain: float,
     initial_log_std: float,
     exploration_rate_scale: float,
+    paces: Paces = MappingProxyType({}),
 ) -> Brain:
     """Build a brain for a body.
 
@@ -69,6 +71,7 @@ def build_brain(
         action_gain: Gain of the action head's initial weights.
         initial_log_std: Log standard deviation of exploration at the start.
         exploration_rate_scale: Learning rate of that deviation relative to the rest.
+        paces: Learning rates of parts relative to the rest; see `Brain`.
 
     Raises:
         ValueError: If a space is of a kind that brains do not handle.
@@ -102,6 +105,7 @@ def build_brain(
         action_gain=action_gain,
         initial_log_std=initial_log_std,
         exploration_rate_scale=exploration_rate_scale,
+        paces=paces,
     )
 
 
