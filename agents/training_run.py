@@ -22,6 +22,9 @@ BUDGET_KEYS = (
 )
 """What a resumed run may change: how long it goes on and what it leaves, never what it computes."""
 
+TOLD_ONLY = "env.normalisation"
+"""What reports take from a task's file; no run computes with it."""
+
 PLACE_KEYS = ("run_dir", "resume")
 LOG = "log.txt"
 """What a run says, in a folder whose run is a cell of a grid."""
@@ -149,7 +152,7 @@ def require_same(folder: RunFolder, config: DictConfig, *, free: Sequence[str]) 
     there: Any = OmegaConf.to_container(folder.read_config())
     may_differ = (*BUDGET_KEYS, *PLACE_KEYS, "choices", *free)
     for key in differing_keys(plain, there):
-        if key.split(".")[0] not in may_differ:
+        if key.split(".")[0] not in may_differ and not key.startswith(TOLD_ONLY):
             message = f"{folder.path} holds a run with another {key}"
             raise UsageError(f"{message}: move it away, or put this one elsewhere")
 

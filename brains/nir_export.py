@@ -13,10 +13,10 @@ keeps the share b of its potential; what goes around the cycle arrives one step 
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from brains.brain import Brain
 from brains.lif import THRESHOLD
@@ -66,7 +66,7 @@ def spiking_graph(brain: Brain, *, dt: float) -> Any:
     membrane, readout = _numbers(step.membrane_decay), _numbers(step.readout_decay)
     # Reset by subtraction is a synapse of every neuron onto itself.
     recurrent = _numbers(step.recurrent_weight) - THRESHOLD * np.eye(size)
-    drive, head = controller.input, brain.action_head
+    drive, head = cast(nn.Linear, controller.input), brain.action_head
     rest = np.zeros(size)
     nodes = {
         "input": nir.Input(input_type=np.array([drive.in_features])),

@@ -8,13 +8,15 @@ from torch import Tensor, nn
 from brains.percept import Percept
 from brains.senses import Layout
 
+ERROR_LIMIT = 5.0  # predicted deviations; a collision that nobody expected must not drown the rest
+
 
 class Perception(nn.Module):
     """Encodes a percept; called as `code = perception(percept, attention)`. Has no memory.
 
     What the world model predicts is compared with what arrives (`belief` and `error`):
 
-        e = m (x - x_hat) / sigma_hat              b = x_hat + k m (x - x_hat)
+        e = clip(m (x - x_hat) / sigma_hat)        b = x_hat + k m (x - x_hat)
 
     with `m` = 0 for a sensor that is known not to report, and `k` the attention; k = 1 believes the
     senses wherever they report. Without a world model the belief is the senses, without error.
@@ -57,7 +59,7 @@ class Perception(nn.Module):
         error = error * self.layout.alive(percept.senses)
         kept = error if attention is None else error * attention
         belief = percept.senses.index_copy(-1, self.columns, prediction.mean + kept)
-        return belief, error / prediction.deviation
+        return belief, (error / prediction.deviation).clamp(-ERROR_LIMIT, ERROR_LIMIT)
 
     @abstractmethod
     def forward(self, percept: Percept, attention: Tensor | None) -> Tensor:

@@ -98,7 +98,14 @@ class SparsePerception(ExpansionPerception):
         return said.detach() + (carrier - carrier.detach())
 
     def synapses(self, linear: nn.Linear) -> nn.Module:
-        """Return synapses that are visited only where a unit won, unless losers learn."""
+        """Return synapses that are visited only where a unit won, unless losers learn.
+
+        They start as strong as if only those that are heard at a time existed: weak ones would let
+        the recurrence within a population prevail over what comes from outside.
+        """
+        heard = linear.in_features - self.code_size + self.winners
+        with torch.no_grad():
+            linear.weight *= (linear.in_features / heard) ** 0.5
         if self.gradient == "straight_through":
             return linear
         return EventSynapses(linear, self.code_size)

@@ -33,7 +33,7 @@ def compiled_kernel(name: str) -> ctypes.CDLL | None:
         KernelError: If the environment variable names no version, or one that cannot be had.
     """
     variable = f"WETWARE_{name.upper()}_KERNEL"
-    choice = os.environ.get(variable, "auto")
+    choice = os.environ.get(variable, "auto")  # asked each time: it costs a microsecond
     if choice not in CHOICES:
         raise KernelError(f"{variable} must be one of {', '.join(CHOICES)}, got {choice!r}")
     if choice == "torch":

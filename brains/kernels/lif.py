@@ -1,21 +1,15 @@
 """The LIF population's segment and its backward pass, compiled from C (lif.h says how)."""
 
 import ctypes
-import os
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from brains.kernels.compiler import KernelError, load_kernel
-from brains.kernels.memory import keep_freed_memory
+from brains.kernels.choice import compiled_kernel, fork_join
 from brains.lif import NORM_EPSILON, THRESHOLD, LIFParameters, LIFState
 
-VARIABLE = "WETWARE_LIF_KERNEL"
-CHOICES = ("auto", "compiled", "torch")
 MOST_NEURONS = 2**16 - 1  # the kernel numbers them in two bytes
 WORTH_THREADS = 2**16  # fewer numbers than this are done before a second thread has woken up
 
@@ -49,52 +43,9 @@ class _Gradients(ctypes.Structure):
     ]
 
 
-@lru_cache(maxsize=1)
-def _library() -> ctypes.CDLL | KernelError:
-    """Return the compiled kernel, or why there is none; tried once per process."""
-    keep_freed_memory()
-    try:
-        return load_kernel("lif")
-    except KernelError as error:
-        return error
-
-
-@lru_cache(maxsize=1)
-def _fork_join() -> int | None:
-    """Return how torch's own threads are called, so that no second set competes with them."""
-    for name in ("libtorch_cpu.so", "libtorch_cpu.dylib"):
-        path = Path(torch.__file__).parent / "lib" / name
-        if path.exists():
-            try:
-                function = ctypes.CDLL(str(path)).GOMP_parallel
-            except (OSError, AttributeError):
-                return None
-            return ctypes.cast(function, ctypes.c_void_p).value
-    return None
-
-
-def _compiled() -> ctypes.CDLL | None:
-    """Return the kernel if it is wanted and can be had.
-
-    Raises:
-        KernelError: If the environment variable names no kernel, or one that cannot be had.
-    """
-    choice = os.environ.get(VARIABLE, "auto")
-    if choice not in CHOICES:
-        raise KernelError(f"{VARIABLE} must be one of {', '.join(CHOICES)}, got {choice!r}")
-    if choice == "torch":
-        return None
-    library = _library()
-    if isinstance(library, ctypes.CDLL):
-        return library
-    if choice == "compiled":
-        raise KernelError(f"{library}; or set {VARIABLE}=auto to do without")
-    return None
-
-
 def lif_kernel_name() -> str:
     """Return which kernel runs single-precision populations on the CPU: "compiled" or "torch"."""
-    return "torch" if _compiled() is None else "compiled"
+    return "torch" if compiled_kernel("lif") is None else "compiled"
 
 
 def compiled_kernel_runs(
@@ -117,7 +68,7 @@ def compiled_kernel_runs(
         and (threshold is None or threshold.shape == (*drive.shape[:-1], 1))
         and drive.numel() > 0
         and neurons <= MOST_NEURONS
-        and _compiled() is not None
+        and compiled_kernel("lif") is not None
     )
 
 
@@ -171,16 +122,14 @@ def _segment(
     return _Segment(
         *(steps // substeps, substeps, rows, neurons),
         *(THRESHOLD, NORM_EPSILON, slope),
-        *(threads, _fork_join() if threads > 1 else None),
+        *(threads, fork_join() if threads > 1 else None),
         *map(_address, tensors),
     )
 
 
 def _call(name: str, *structures: ctypes.Structure) -> None:
-    library = _library()
-    if isinstance(library, KernelError):
-        raise library
-    if library[name](*map(ctypes.byref, structures)):
+    library = compiled_kernel("lif")
+    if library is None or library[name](*map(ctypes.byref, structures)):
         raise MemoryError(f"{name} found no memory")
 
 

@@ -1,36 +1,25 @@
 """The hyperbolic tangent, compiled from C (tanh.c says how); several times as fast as torch's."""
 
 import ctypes
-import os
-from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from brains.kernels.compiler import KernelError, load_kernel
-
-VARIABLE = "WETWARE_TANH_KERNEL"
-CHOICES = ("auto", "torch")
+from brains.kernels.choice import compiled_kernel
 
 
-@lru_cache(maxsize=1)
 def _function() -> Any | None:
     """Return the compiled function, or None where there is no compiler or it is not wanted.
 
     Raises:
-        KernelError: If the environment variable names no kernel.
+        KernelError: If `WETWARE_TANH_KERNEL` names no version, or one that cannot be had.
     """
-    choice = os.environ.get(VARIABLE, "auto")
-    if choice not in CHOICES:
-        raise KernelError(f"{VARIABLE} must be one of {', '.join(CHOICES)}, got {choice!r}")
-    if choice == "torch":
+    library = compiled_kernel("tanh")
+    if library is None:
         return None
-    try:
-        function = load_kernel("tanh").tanh_of
-    except KernelError:
-        return None
+    function = library.tanh_of
     function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]
     function.restype = None
     return function

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from brains.kernels import KernelError, lif, lif_kernel_name
+from brains.kernels import KernelError, choice, lif_kernel_name
 from brains.kernels.compiler import load_kernel
 from brains.kernels.memory import keep_freed_memory
 
@@ -22,9 +22,9 @@ def untried(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("WETWARE_LIF_KERNEL", "auto")
     monkeypatch.delenv("CC", raising=False)
-    lif._library.cache_clear()
+    choice._attempt.cache_clear()
     yield monkeypatch
-    lif._library.cache_clear()
+    choice._attempt.cache_clear()
 
 
 def kept(directory: Path) -> list[Path]:
@@ -116,7 +116,7 @@ def test_a_damaged_file_in_the_cache_is_replaced(untried, tmp_path):
 @needs_compiler
 def test_another_version_of_the_source_is_another_file(untried, tmp_path):
     load_kernel("lif")
-    shutil.copytree(Path(lif.__file__).parent, tmp_path / "changed")
+    shutil.copytree(Path(choice.__file__).parent, tmp_path / "changed")
     with (tmp_path / "changed" / "lif.h").open("a") as header:
         header.write("/* changed */\n")
     untried.setattr("brains.kernels.compiler.HERE", tmp_path / "changed")
