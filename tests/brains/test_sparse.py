@@ -11,7 +11,6 @@ from brains_helpers import (
     percepts,
     small_body,
 )
-from omegaconf import OmegaConf
 
 import envs
 from agents import BrainPPO
@@ -255,9 +254,7 @@ def test_films_can_show_the_code():
 
 @pytest.mark.parametrize("controller", ["gru", "lstm", "mlp", "rate", "spiking"])
 def test_every_controller_hears_a_sparse_code_through_its_events(controller):
-    config = OmegaConf.to_container(
-        OmegaConf.load(PERCEPTIONS.parent / "controller" / f"{controller}.yaml")
-    )
+    config = described_by(PERCEPTIONS.parent / "controller" / f"{controller}.yaml")
     description = {**sparse_brain("sparse"), "controller": config}
     sensed, moved = small_body()
     brain = brain_from_config(description, sensed, moved)
