@@ -4,7 +4,7 @@ They read what is global (reward, value, surprise), never the senses, and set ho
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -47,7 +47,7 @@ class AscendingNeuromodulator(Neuromodulator):
         serotonin       slow mean of r                           long-run reward rate
 
     Each sink is a bounded function of the levels, which starts with the configured couplings and
-    learns with the policy. The learner's factors come from a whole rollout:
+    may learn with the policy. The learner's factors come from a whole rollout:
 
         rate, value = rms(D) ^ k      entropy = exp(-k mean(D))      each within [1/2, 2]
 
@@ -63,7 +63,7 @@ class AscendingNeuromodulator(Neuromodulator):
         fast_decay: The same for recent surprise.
         hidden_size: Units of the small network that learns how levels set the sinks.
         sinks: For each of `plasticity`, `gain`, `exploration` and `attention` a mapping with
-            `bound` (0 switches the sink off) and initial couplings by modulator.
+            `bound` (0 switches the sink off), `learned`, and initial couplings by modulator.
         rate_exponent: Of the factor on the learning rate.
         entropy_exponent: Of the factor on the entropy coefficient.
         value_exponent: Of the factor on the value loss.
@@ -91,7 +91,7 @@ class AscendingNeuromodulator(Neuromodulator):
         slow_decay: float,
         fast_decay: float,
         hidden_size: int,
-        sinks: Mapping[str, Mapping[str, float]],
+        sinks: Mapping[str, Mapping[str, Any]],
         rate_exponent: float,
         entropy_exponent: float,
         value_exponent: float,

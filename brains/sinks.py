@@ -12,7 +12,7 @@ GATE_AT_REST = 0.5  # share of its bound at which the gate stands when all level
 class Sink(nn.Module):
     """Sets one thing from the levels, within bounds; at rest it leaves the brain as it is.
 
-        s = C levels + W hidden          C: couplings, configured and then learned; W: starts at 0
+        s = C levels + W hidden          C: couplings, configured, then learned; W: starts at 0
 
     | sink | value | at rest | within |
     |---|---|---|---|
@@ -26,6 +26,8 @@ class Sink(nn.Module):
         modulators: Names of the levels.
         hidden_size: Units of the network that learns how levels combine.
         bound: b; the gate of plasticity is 1 at rest with a bound of 2.
+        learned: Whether couplings learn with the policy. Exploration had better not: a policy is
+            paid at once for giving it up.
         **couplings: Initial couplings by modulator; 0 for those that are not named.
 
     Raises:
@@ -40,6 +42,7 @@ class Sink(nn.Module):
         hidden_size: int,
         *,
         bound: float,
+        learned: bool = True,
         **couplings: float,
     ) -> None:
         super().__init__()
@@ -50,13 +53,16 @@ class Sink(nn.Module):
             raise ValueError(f"{name} couples to {unknown[0]!r}, but there are {list(modulators)}")
         self.shape, self.bound = SHAPES[name], bound
         row = torch.tensor([float(couplings.get(modulator, 0.0)) for modulator in modulators])
-        self.couplings = nn.Parameter(row.repeat(size, 1))
-        self.combined = nn.Linear(hidden_size, size, bias=False)
-        nn.init.zeros_(self.combined.weight)
+        self.couplings = nn.Parameter(row.repeat(size, 1), requires_grad=learned)
+        self.combined = nn.Linear(hidden_size, size, bias=False) if learned else None
+        if self.combined is not None:
+            nn.init.zeros_(self.combined.weight)
 
     def forward(self, levels: Tensor, hidden: Tensor) -> Tensor:
         """Return what the sink is set to, [..., size], from levels and hidden units, [..., n]."""
-        wish = nn.functional.linear(levels, self.couplings) + self.combined(hidden)
+        wish = nn.functional.linear(levels, self.couplings)
+        if self.combined is not None:
+            wish = wish + self.combined(hidden)
         return self.shape(wish, self.bound)
 
 

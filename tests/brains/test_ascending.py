@@ -147,6 +147,15 @@ def test_gradients_reach_couplings_and_network():
         assert sink.combined.weight.grad.abs().sum() > 0
 
 
+def test_a_sink_that_is_not_learned_keeps_its_couplings():
+    fixed = {**SINKS, "exploration": {**SINKS["exploration"], "learned": False}}
+    part = modulator(sinks=fixed)
+    modulation = part.modulate(torch.randn(ROWS, 4, requires_grad=True))
+    sum(field.sum() for field in modulation).backward()
+    assert part.sinks["exploration"].couplings.grad is None
+    assert part.sinks["gain"].couplings.grad is not None
+
+
 def test_a_sink_that_is_off_sets_nothing():
     assert modulator(sinks=OFF).modulate(torch.randn(ROWS, 4)) == (None, None, None, None)
 
