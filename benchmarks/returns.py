@@ -59,6 +59,7 @@ VARIANTS = {
     "gru": Variant(("brain=gru",)),
     "spiking": Variant(("brain=spiking",)),
     "spiking-reflex": Variant(("brain=spiking", "brain/reflex=linear")),
+    "full": Variant(("brain=full",)),
     "spiking-256": Variant(("brain=spiking", "brain.controller.hidden_size=256")),
     "sb3_ppo": Variant(("agent=sb3_ppo",)),
     # At about 400 steps per second a million would take longer than all the others together.
