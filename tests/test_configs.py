@@ -104,7 +104,7 @@ def test_the_defaults_need_no_override():
 
 
 def test_a_brain_brings_its_feedback_and_the_command_line_overrules_it():
-    assert compose().feedback == []
+    assert compose("brain=spiking").feedback == []
     assert compose("brain.feedback=[action,alive]").feedback == ["action", "alive"]
     chosen = compose("brain.feedback=[action,alive]", "feedback=[reward]", "num_envs=2")
     env = make_env(chosen)
