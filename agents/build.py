@@ -70,7 +70,7 @@ def make_env(config: DictConfig) -> VecEnv:
             num_threads=config.num_threads,
             stagger=config.stagger,
             env_kwargs=plain["env"]["kwargs"],
-            feedback=plain.get("feedback") or (),  # older runs have none
+            feedback=list(OmegaConf.select(config, "feedback") or ()),  # older runs have none
         )
     except (ValueError, TypeError, ImportError) as error:
         raise UsageError(_first_line(error)) from error
