@@ -61,6 +61,7 @@ def make_env(config: DictConfig) -> VecEnv:
     """
     plain: Any = OmegaConf.to_container(config)
     challenge = plain.get("challenge")  # older runs have none
+    wanted: Any = OmegaConf.select(config, "feedback") or ()  # nor this
     try:
         return envs.make_vec_env(
             config.env.id,
@@ -70,7 +71,7 @@ def make_env(config: DictConfig) -> VecEnv:
             num_threads=config.num_threads,
             stagger=config.stagger,
             env_kwargs=plain["env"]["kwargs"],
-            feedback=list(OmegaConf.select(config, "feedback") or ()),  # older runs have none
+            feedback=wanted if isinstance(wanted, str) else list(wanted),
         )
     except (ValueError, TypeError, ImportError) as error:
         raise UsageError(_first_line(error)) from error
