@@ -1,13 +1,13 @@
 # make train    installs into .venv, trains the default brain in its default body and films it
 # make test     installs into .venv and runs the tests
-# EXTRAS=dev,grid,slurm,notebook,ray make setup    installs Ray too, whose tests are skipped otherwise
+# EXTRAS=dev,grid,slurm,notebook,search,ray make setup    installs Ray too, whose tests are skipped otherwise
 # Everything here needs only make and Python 3.11, 3.12 or 3.13; PYTHON=... names another one.
 
 PIP_OPTIONS ?= --disable-pip-version-check --quiet
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-EXTRAS ?= dev,grid,slurm,notebook
+EXTRAS ?= dev,grid,slurm,notebook,search
 ARGS ?=
 
 .DEFAULT_GOAL := help

@@ -42,12 +42,22 @@ def run(job: Callable[[DictConfig], None], *, config_name: str) -> NoReturn:
         job: Called with the checked configuration.
         config_name: The file in conf/ to start from.
     """
+    answer(lambda: _launch(job, config_name), config_name=config_name)
+
+
+def answer(action: Callable[[], None], *, config_name: str) -> NoReturn:
+    """Do what a command asks for, then exit as `run` does.
+
+    Args:
+        action: The command.
+        config_name: The file in conf/ from which mistakes are explained.
+    """
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
-        _launch(job, config_name)
+        action()
         sys.exit(0)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # lets exceptions through to here
     try:
-        _launch(job, config_name)
+        action()
     except CellFailed:
         _exit("some cells of the grid failed (see above); the same command retries them", FAILED)
     except StopTraining as stop:
@@ -59,6 +69,27 @@ def run(job: Callable[[DictConfig], None], *, config_name: str) -> NoReturn:
     finally:
         del os.environ["HYDRA_FULL_ERROR"]
     sys.exit(0)
+
+
+def composed(config_name: str, changes: Sequence[str]) -> tuple[DictConfig, Any]:
+    """Compose and check a configuration without a job of Hydra's.
+
+    Args:
+        config_name: The file in conf/ to start from.
+        changes: Overrides, as on a command line.
+
+    Returns:
+        The checked configuration, and what Hydra says about it.
+
+    Raises:
+        UsageError: Something in the overrides is wrong; the message is one line.
+    """
+    asked = without_nothing(changes, config_name)
+    try:
+        config = _compose(config_name, asked, return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UsageError(explain(error, config_name, asked)) from error
+    return checked(config, config.hydra), config.hydra
 
 
 def overrides() -> list[str]:
@@ -172,10 +203,17 @@ def _launch(job: Callable[[DictConfig], None], config_name: str) -> None:
         except READABLE as error:
             _exit(explain(error, config_name, sys.argv[1:]), exit_code(error))
 
-    # Hydra has no word for leaving a group out again: what is null anyway is not passed on.
-    nothing = [f"{group}=null" for group in _groups_left_out(config_name)]
-    sys.argv[1:] = [argument for argument in sys.argv[1:] if argument not in nothing]
+    sys.argv[1:] = without_nothing(sys.argv[1:], config_name)
     hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config_name)(checked_job)()
+
+
+def without_nothing(arguments: Sequence[str], config_name: str) -> list[str]:
+    """Return a command line without `group=null` of groups that are left out anyway.
+
+    Hydra has no word for leaving a group out again.
+    """
+    nothing = [f"{group}=null" for group in _groups_left_out(config_name)]
+    return [argument for argument in arguments if argument not in nothing]
 
 
 def _explain_option(error: MissingConfigException) -> str:
@@ -193,6 +231,8 @@ def _explain_option(error: MissingConfigException) -> str:
 
 def _explain_key(key: str, config_name: str, arguments: Sequence[str]) -> str:
     """Return the line for a key that is not in the configuration."""
+    if key.split(".")[0].split("/")[0] == "search" != config_name:
+        return f"{key} is an option of another command: python -m search"
     written = [argument for argument in arguments if not argument.startswith("-")]
     with suppress(HydraException, OmegaConfBaseException):
         reference = reference_config(config_name, written)
@@ -215,11 +255,12 @@ def _first_choice(override: Override) -> str:
 
 def _groups_left_out(config_name: str) -> list[str]:
     """Return the groups from which a file of conf/ chooses nothing by itself."""
-    defaults = OmegaConf.load(CONFIGS / f"{config_name}.yaml").defaults
+    file = OmegaConf.load(CONFIGS / f"{config_name}.yaml")
+    defaults: Any = OmegaConf.to_container(file.defaults)
     return [
         str(group)
         for choice in defaults
-        if isinstance(choice, DictConfig)
+        if isinstance(choice, dict)
         for group, option in choice.items()
         if option is None
     ]

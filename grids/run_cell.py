@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -41,12 +42,13 @@ class Outcome(NamedTuple):
     error: str = ""
 
 
-def run_cell(cell: Cell) -> Outcome:
+def run_cell(cell: Cell, meanwhile: Callable[[], None] = lambda: None) -> Outcome:
     """Do what is left of a cell, and say how it ended; never raises for what the cell did.
 
     Args:
         cell: What to train. Its process gets SIGTERM, which makes it write a checkpoint, when the
             grid is asked to stop, when this function is interrupted, and when this process dies.
+        meanwhile: Called again and again while the cell's process runs.
     """
     if cell.desk.stop_asked:
         return Outcome("stopped")
@@ -65,9 +67,9 @@ def run_cell(cell: Cell) -> Outcome:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches it through the grid alone
-                preexec_fn=_prepare_process,
+                preexec_fn=prepare_process,
             )
-            code = _wait(process, cell)
+            code = _wait(process, cell, meanwhile)
     if code == 0:
         return Outcome("finished")
     if cell.desk.stop_asked:
@@ -91,7 +93,7 @@ def first_error(text: str, code: int) -> str:
     return next((line for line in raised if not line.startswith(" ")), last)
 
 
-def _wait(process: "subprocess.Popen[bytes]", cell: Cell) -> int:
+def _wait(process: "subprocess.Popen[bytes]", cell: Cell, meanwhile: Callable[[], None]) -> int:
     """Return a process's exit status; ask it to stop once the grid should."""
     asked = False
     _processes.add(process)
@@ -100,6 +102,7 @@ def _wait(process: "subprocess.Popen[bytes]", cell: Cell) -> int:
             try:
                 return process.wait(LOOK_EVERY)
             except subprocess.TimeoutExpired:
+                meanwhile()
                 if cell.desk.stop_asked and not asked:
                     process.terminate()
                     asked = True
@@ -125,8 +128,8 @@ def _wait_until_free(cell: Cell) -> None:
         time.sleep(LOOK_EVERY)
 
 
-def _prepare_process() -> None:
-    """Set up a new process, before it becomes train.py."""
+def prepare_process() -> None:
+    """Set up a new process: it ends with its parent, and leaves Slurm's warnings to it."""
     for warning in (signal.SIGUSR1, signal.SIGUSR2):  # Slurm's, which the job itself answers
         signal.signal(warning, signal.SIG_IGN)
     if _set_process_option is not None:

@@ -21,6 +21,7 @@ PROJECT = (
     "envs",
     "grids",
     "hydra_plugins",
+    "search",
     "tests",
     "train.py",
     "pyproject.toml",
