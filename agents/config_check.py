@@ -6,7 +6,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Literal, Union, get_args, get_origin
 
 from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
@@ -65,8 +65,24 @@ def check_config(config: DictConfig, reference: DictConfig) -> DictConfig:
         known = OmegaConf.to_container(reference, resolve=False)
     assert isinstance(plain, dict)
     assert isinstance(known, dict)
-    checked = _check_mapping(plain, known, "", set(_flat_keys(known)))
+    written = _flat_items(OmegaConf.to_container(config, resolve=False))
+    referring = _Referring(key for key, value in written if "${" in str(value))
+    checked = _check_mapping(plain, known, "", set(_flat_keys(known)), referring)
+    if referring.mistakes:
+        raise referring.mistakes[0]
     return OmegaConf.create(checked)
+
+
+class _Referring(set[str]):
+    """Keys whose value stands elsewhere: what is wrong with it had better be told of there.
+
+    Attributes:
+        mistakes: What was wrong at these keys, told if nothing else is wrong.
+    """
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        super().__init__(keys)
+        self.mistakes: list[UsageError] = []
 
 
 def _unresolved(config: DictConfig, error: OmegaConfBaseException) -> str:
@@ -114,7 +130,11 @@ def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str
 
 
 def _check_mapping(
-    plain: Mapping[Any, Any], known: Mapping[Any, Any], path: str, all_keys: Collection[str]
+    plain: Mapping[Any, Any],
+    known: Mapping[Any, Any],
+    path: str,
+    all_keys: Collection[str],
+    referring: _Referring,
 ) -> dict[str, Any]:
     """Check one level of the configuration and everything below it."""
     for key in known:
@@ -130,11 +150,16 @@ def _check_mapping(
         if isinstance(default, dict) and default:
             if not isinstance(value, dict):
                 raise UsageError(f"{name} is a group of settings, got {value!r}; set one of them")
-            checked[key] = _check_mapping(value, default, f"{name}.", all_keys)
+            checked[key] = _check_mapping(value, default, f"{name}.", all_keys, referring)
         elif isinstance(default, dict):
             checked[key] = value
         else:
-            checked[key] = _check_value(name, value, default, hint)
+            try:
+                checked[key] = _check_value(name, value, default, hint)
+            except UsageError as error:
+                if name not in referring:
+                    raise
+                referring.mistakes.append(error)
     return checked
 
 

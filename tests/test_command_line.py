@@ -109,7 +109,7 @@ def test_the_same_computation_has_the_same_name_however_it_is_written():
             return cli.name_of(cli.checked(config, config.hydra), config.hydra)
 
     usual = name()
-    assert usual == "HalfCheetah-v5_spiking_ppo_seed0"
+    assert usual == "HalfCheetah-v5_full_ppo_seed0"
     assert name("num_envs=64", "brain=spiking", "seed=0", "challenge=none") == usual
     assert name("total_steps=5", "num_threads=1", "tracker=none") == usual
     assert name("num_envs=6.4e1", "agent.gamma=0.9") == name("agent.gamma=.90")

@@ -191,7 +191,7 @@ def test_one_key_sets_the_size_of_every_part_and_base_is_what_was_measured():
         )
 
     small, base, large = (sizes(f"brain.size={size}") for size in ("small", "base", "large"))
-    assert sizes() == base == (128, 96, 512, 32, 128, 128)
+    assert sizes() == base == (128, 64, 512, 32, 128, 128)
     assert all(a < b < c for a, b, c in zip(small, base, large, strict=True))
     assert compose("brain=spiking").brain.controller.hidden_size == 512
     assert compose("brain=mlp").brain.controller.hidden_sizes == [128, 128]
