@@ -22,9 +22,7 @@ def search() -> None:
     print(f"searching in {plan.folder}: {plan.settings['trials']} trials of {len(plan.space)} keys")
     outside = [key for key in plan.space if key not in plan.usual()]
     if plan.settings["begin_with_usual"] and outside:
-        print(
-            f"drawn in the first trial too, as its usual value is not searched: {', '.join(outside)}"
-        )
+        print(f"drawn in the first trial too, its usual value being outside: {', '.join(outside)}")
     sys.stdout.flush()
     try:
         with helpers(plan):

@@ -90,7 +90,8 @@ def write_table(study: Study, trials: Sequence[FrozenTrial]) -> Path:
     writer.writerow(["trial", "state", "return", *keys, "note"])
     for trial in trials:
         texts = study.texts(trial)
-        value = "" if trial.value is None else repr(trial.value)
+        # Optuna's value of a pruned trial is its last report, which is no evaluation.
+        value = "" if trial.state != TrialState.COMPLETE else repr(trial.value)
         tried = [texts.get(key, "") for key in keys]
         note = trial.user_attrs.get("note", "")
         writer.writerow([trial.number, NAMES[trial.state], value, *tried, note])
@@ -112,7 +113,6 @@ def importance_lines(study: Study) -> list[str]:
 
 def _row(study: Study, trial: FrozenTrial, keys: Sequence[str]) -> list[str]:
     texts = study.texts(trial)
-    # Optuna's value of a pruned trial is its last report, which is no evaluation.
     value = f"{trial.value:,.1f}" if trial.state == TrialState.COMPLETE else ""
     state = NAMES[trial.state]
     return [str(trial.number), state, value, *(texts.get(key, "") for key in keys)]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from omegaconf import OmegaConf
 from optuna.trial import Trial
 
 from agents.errors import UsageError
@@ -105,4 +106,6 @@ def _written(value: Any) -> str:
     """Return a value as Hydra reads it back."""
     if isinstance(value, str):
         return value
+    if OmegaConf.is_config(value):
+        value = OmegaConf.to_container(value)
     return json.dumps(value, separators=(",", ":"))

@@ -126,7 +126,7 @@ def run_trial(own: OwnTrial, plan: Plan) -> Ending:
 
 
 def _value(cell: Cell, plan: Plan) -> float:
-    """Return the mean return of a finished training; one that was evaluated is not evaluated again."""
+    """Return the mean return of a finished training, from its record if it has one."""
     episodes = plan.training["evaluation_episodes"]
     torch.set_num_threads(plan.training["num_threads"])
     record = evaluate_run(

@@ -110,12 +110,12 @@ def test_the_same_computation_has_the_same_name_however_it_is_written():
 
     usual = name()
     assert usual == "HalfCheetah-v5_full_ppo_seed0"
-    assert name("num_envs=64", "brain=spiking", "seed=0", "challenge=none") == usual
+    assert name("num_envs=64", "brain=full", "seed=0", "challenge=none") == usual
     assert name("total_steps=5", "num_threads=1", "tracker=none") == usual
     assert name("num_envs=6.4e1", "agent.gamma=0.9") == name("agent.gamma=.90")
-    assert name("agent.gamma=.9") == "HalfCheetah-v5_spiking_ppo_agent.gamma-0.9_seed0"
-    assert name("brain/controller=gru") == "HalfCheetah-v5_spiking_ppo_brain.controller-gru_seed0"
-    assert name("challenge=noise") == "HalfCheetah-v5_spiking_ppo_challenge-noise_seed0"
+    assert name("agent.gamma=.9") == "HalfCheetah-v5_full_ppo_agent.gamma-0.9_seed0"
+    assert name("brain/controller=gru") == "HalfCheetah-v5_full_ppo_brain.controller-gru_seed0"
+    assert name("challenge=noise") == "HalfCheetah-v5_full_ppo_challenge-noise_seed0"
 
 
 def test_a_run_folder_holds_what_the_run_was(command, tmp_path):

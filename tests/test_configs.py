@@ -112,7 +112,7 @@ def test_a_brain_brings_its_feedback_and_the_command_line_overrules_it():
     env = make_env(chosen)
     assert set(env.observation_space.spaces) == {"senses", "reward"}
     env.reset()
-    assert compose("brain=none", "agent=sb3_ppo").feedback == []
+    assert not compose("brain=none", "agent=sb3_ppo").feedback
     del chosen["feedback"]  # as in the configuration of an older run
     assert isinstance(make_env(chosen).observation_space, Box)
 

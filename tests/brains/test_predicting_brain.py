@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from brains_helpers import described_by
 from gymnasium import spaces
-from omegaconf import OmegaConf
 from test_predictive import CONFIGS
 
 from brains import brain_from_config, tree_map
@@ -22,7 +22,7 @@ ROWS = 4
 
 
 def brain_with(option, **changes):
-    world_model = OmegaConf.to_container(OmegaConf.load(CONFIGS / f"{option}.yaml"))
+    world_model = described_by(CONFIGS / f"{option}.yaml")
     torch.manual_seed(0)
     description = {
         "_target_": "brains.build.build_brain",

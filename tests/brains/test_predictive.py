@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from omegaconf import OmegaConf
+from brains_helpers import described_by
 from recorded_body import hopper
 
 from brains.expectation import Sensed
@@ -18,7 +18,7 @@ TAUGHT, SEGMENT = 32, 16
 
 
 def model_of(option, layout, **changes):
-    config = OmegaConf.to_container(OmegaConf.load(CONFIGS / f"{option}.yaml"))
+    config = described_by(CONFIGS / f"{option}.yaml")
     torch.manual_seed(0)
     return factory_from_config({**config, **changes}, trusted=("brains.",))(layout=layout)
 
