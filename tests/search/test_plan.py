@@ -1,13 +1,16 @@
 """A command line becomes a plan, or one line that says what is wrong, before anything runs."""
 
+import shutil
+
 import pytest
 
 pytest.importorskip("optuna", reason="the search extra is not installed")
 
+from agents import cli
 from agents.errors import UsageError
 from search.plan import read_plan
 from search.study import Study
-from tests.command_line import options_of
+from tests.command_line import CONFIGS, options_of
 
 SEARCHES = options_of("search")
 BRAINS = {"neuromodulator": "full", "plasticity": "full"}
@@ -54,9 +57,22 @@ def test_a_mistake_is_one_line(words, told, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_mistyped_key_of_a_space_is_answered_with_the_nearest():
-    with pytest.raises(UsageError, match=r"agent.n_epoch'; did you mean 'agent.n_epochs'"):
-        read_plan(["search=ppo_rates", "+search.space={agent.n_epoch:{low:1,high:2}}"])
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("agent.n_epoch: {low: 1, high: 2}", r"'agent.n_epoch'; did you mean 'agent.n_epochs'"),
+        ("agent.n_steps: {low: 1.0, high: 2.5}", "agent.n_steps must be a whole number, got 2.5"),
+        ("total_steps: {low: 100, high: 200}", "total_steps cannot be searched"),
+    ],
+)
+def test_a_space_that_does_not_fit_is_told_in_one_line(line, told, tmp_path, monkeypatch):
+    shutil.copytree(CONFIGS, tmp_path / "conf")
+    text = (CONFIGS / "search" / "ppo_rates.yaml").read_text()
+    (tmp_path / "conf" / "search" / "mine.yaml").write_text(f"{text}  {line}\n")
+    monkeypatch.setattr(cli, "CONFIGS", tmp_path / "conf")
+    with pytest.raises(UsageError, match=told) as error:
+        read_plan(["search=mine"])
+    assert "\n" not in str(error.value)
 
 
 def test_a_key_that_the_command_line_sets_is_not_searched():
