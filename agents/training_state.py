@@ -103,9 +103,9 @@ def load_agent_state(model: "BrainPPO", tree: dict[str, Any]) -> None:
 def load_learned_state(model: "BrainPPO", tree: dict[str, Any]) -> None:
     """Put weights, optimiser, schedules, generators and counters back."""
     model.brain.load_state_dict(tree["brain"])
-    model.policy.optimizer.load_state_dict(tree["optimizer"])
+    _load_optimizer(model.policy.optimizer, tree["optimizer"])
     if model.policy.self_taught_optimizer is not None:
-        model.policy.self_taught_optimizer.load_state_dict(tree["self_taught_optimizer"])
+        _load_optimizer(model.policy.self_taught_optimizer, tree["self_taught_optimizer"])
     model.rate.load_training_state(tree["learning_rate"])
     model.generator.set_state(tree["generator"])
     model.policy.generator.set_state(tree["prediction_generator"])
@@ -115,3 +115,16 @@ def load_learned_state(model: "BrainPPO", tree: dict[str, Any]) -> None:
     model.metrics = dict(tree["metrics"])
     model.ep_info_buffer = deque(tree["episode_infos"], maxlen=model._stats_window_size)
     model.ep_success_buffer = deque(maxlen=model._stats_window_size)
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, tree: dict[str, Any]) -> None:
+    """Put an optimiser's state back, laid out in memory as its parameters are.
+
+    Adam's fused step walks parameters and moments in the order of memory: synapses that are kept
+    transposed (brains/synapses.py) would meet the moments of others.
+    """
+    optimizer.load_state_dict(tree)
+    for parameter, moments in optimizer.state.items():
+        for name, value in moments.items():
+            if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
+                moments[name] = torch.empty_like(parameter).copy_(value)
