@@ -1,5 +1,6 @@
 """The contract of neuromodulators, and their absence."""
 
+from abc import abstractmethod
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -66,9 +67,9 @@ class Neuromodulator(RecurrentModule[Any]):
     names: tuple[str, ...] = ()
     needs_reward = False
 
+    @abstractmethod
     def modulate(self, modulators: Tensor) -> Modulation:
         """Return what levels, [..., C], do to the other parts."""
-        raise NotImplementedError
 
     def homeostasis(self, modulators: Tensor) -> None:
         """Adapt slowly to the levels of a rollout, [T, B, C]; called between updates only."""
