@@ -214,9 +214,10 @@ class Brain(RecurrentModule[BrainState]):
     def _speak(
         self, percept: Percept, features: Tensor, fast: PlasticOutput, modulation: Modulation
     ) -> BrainOutput:
-        action = self.action_head(features) + self.reflex(percept.senses)
+        heard = self.senses.layout.hear(percept.senses)
         context = percept.prediction.context.detach()
-        seen = torch.cat([percept.senses, context], -1) if context.shape[-1] else percept.senses
+        action = self.action_head(features) + self.reflex(heard)
+        seen = torch.cat([heard, context], -1) if context.shape[-1] else heard
         return BrainOutput(
             _plus(action, fast.action),
             _plus(self.log_std, modulation.exploration),

@@ -91,7 +91,8 @@ def build_brain(
             action_size=action_size,
         )
         modulator = neuromodulator(gate_size=fast.gate_size, action_size=action_size)
-    value_of = critic(senses_size=layout.size + model.context_size, memory_size=control.output_size)
+    heard = len(layout.heard)
+    value_of = critic(senses_size=heard + model.context_size, memory_size=control.output_size)
     return Brain(
         senses=sensed,
         world_model=model,
@@ -99,7 +100,7 @@ def build_brain(
         controller=control,
         plasticity=fast,
         neuromodulator=modulator,
-        reflex=reflex(input_size=layout.size, action_size=action_size),
+        reflex=reflex(input_size=heard, action_size=action_size),
         critic=value_of,
         action_size=action_size,
         action_gain=action_gain,

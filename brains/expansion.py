@@ -59,19 +59,17 @@ class ExpansionPerception(Perception):
                 "error_only perception hears only what a world model got wrong: choose a world "
                 "model (brain/world_model=...), or set error_only=false"
             )
-        places = layout.columns.values()
-        body = [] if error_only else [place.stop - place.start for place in places]
-        sizes = [*body, self.predicted_size, context_size]
+        sizes = [*([] if error_only else layout.heard_sizes), self.predicted_size, context_size]
         self.skip, self.error_only = skip, error_only
         self.code_size = units
         self.encoder = nn.Linear(sum(sizes), units)
         with torch.no_grad():
             self.encoder.weight.copy_(modality_weights(sizes, units))
-        passed = self.predicted_size if error_only else layout.size
+        passed = self.predicted_size if error_only else len(layout.heard)
         self.output_size = units + (passed if skip else 0)
 
     def forward(self, percept: Percept, attention: Tensor | None) -> Tensor:
-        """Return the units and what is passed on beside them, [..., N + S]."""
+        """Return the units and what is passed on beside them, [..., N + Q]."""
         passed, heard = self._heard(percept, attention)
         code = self.fire(self.potential(heard))
         return torch.cat([code, passed], dim=-1) if self.skip else code

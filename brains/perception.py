@@ -37,6 +37,7 @@ class Perception(nn.Module):
     output_size: int
     code_size: int = 0
     columns: Tensor
+    places: Tensor
 
     def __init__(self, *, layout: Layout, columns: Tensor, context_size: int) -> None:
         super().__init__()
@@ -44,21 +45,25 @@ class Perception(nn.Module):
         self.context_size = context_size
         self.predicted_size = len(columns)
         self.register_buffer("columns", columns, persistent=False)
+        # Where predictions stand among what is heard; the body's senses are never private.
+        places = torch.searchsorted(layout.heard, columns)
+        self.register_buffer("places", places, persistent=False)
 
     def belief_and_error(self, percept: Percept, attention: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return what is believed of the senses, [..., S], and the prediction's error, [..., P].
+        """Return what is believed of what is heard, [..., Q], and the prediction's error, [..., P].
 
         Args:
             percept: What arrived.
             attention: Gain on the error, [..., 1]; None for 1.
         """
         prediction = percept.prediction
+        heard = self.layout.hear(percept.senses)
         if self.predicted_size == 0:
-            return percept.senses, prediction.mean
+            return heard, prediction.mean
         error = percept.senses[..., self.columns] - prediction.mean
         error = error * self.layout.alive(percept.senses)
         kept = error if attention is None else error * attention
-        belief = percept.senses.index_copy(-1, self.columns, prediction.mean + kept)
+        belief = heard.index_copy(-1, self.places, prediction.mean + kept)
         return belief, (error / prediction.deviation).clamp(-ERROR_LIMIT, ERROR_LIMIT)
 
     @abstractmethod
@@ -88,10 +93,10 @@ class DirectPerception(Perception):
 
     def __init__(self, *, layout: Layout, columns: Tensor, context_size: int) -> None:
         super().__init__(layout=layout, columns=columns, context_size=context_size)
-        self.output_size = layout.size + self.predicted_size + context_size
+        self.output_size = len(layout.heard) + self.predicted_size + context_size
 
     def forward(self, percept: Percept, attention: Tensor | None) -> Tensor:
-        """Return belief, error and context, [..., S + P + H]."""
+        """Return belief, error and context, [..., Q + P + H]."""
         belief, error = self.belief_and_error(percept, attention)
         if self.predicted_size + self.context_size == 0:
             return belief

@@ -1,6 +1,6 @@
 """Senses: named modalities in, one normalised vector out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,24 +21,33 @@ class Layout:
 
     Args:
         sizes: How many numbers each modality holds, in order.
+        private: Modalities of the brain's own doing that only world model and neuromodulator hear;
+            those that are not sensed are passed over.
 
     Attributes:
         size: Numbers of all modalities together, S.
+        heard_sizes: Numbers of each modality that perception, critic and reflex hear, in order.
+        heard: Indices of those among the senses, [Q].
         columns: Where each modality lies, by name.
         body: Indices of what the body senses, without what tells of the brain's own doing, [P].
         action: Indices of the efference copy, [A]; none where it is not sensed.
 
     Raises:
-        ValueError: If `alive` does not tell of every sense.
+        ValueError: If `alive` does not tell of every sense, or one of the body's senses is private.
     """
 
-    def __init__(self, sizes: Mapping[str, int]) -> None:
+    def __init__(self, sizes: Mapping[str, int], private: Sequence[str] = ()) -> None:
         self.columns: dict[str, slice] = {}
         self.size = 0
         for name, size in sizes.items():
             self.columns[name] = slice(self.size, self.size + size)
             self.size += size
         own = (EFFERENCE_COPY, REWARD, ALIVE)
+        if unknown := sorted(set(private) - set(own)):
+            raise ValueError(f"only {', '.join(own)} can be private, not {unknown[0]!r}")
+        open_names = [name for name in sizes if name not in private]
+        self.heard_sizes = [sizes[name] for name in open_names]
+        self.heard = self._indices(*open_names)
         self.body = self._indices(*(name for name in sizes if name not in own))
         self.action = self._indices(*(name for name in sizes if name == EFFERENCE_COPY))
         self.status = self._indices(*(name for name in sizes if name == ALIVE))
@@ -51,6 +60,12 @@ class Layout:
     def _indices(self, *names: str) -> Tensor:
         ranges = [torch.arange(self.columns[n].start, self.columns[n].stop) for n in names]
         return torch.cat(ranges) if ranges else torch.zeros(0, dtype=torch.long)
+
+    def hear(self, senses: Tensor) -> Tensor:
+        """Return the senses, [..., S], without what is private, [..., Q]."""
+        if len(self.heard) == self.size:
+            return senses
+        return senses.index_select(-1, self.heard.to(senses.device))
 
     def alive(self, senses: Tensor) -> Tensor | float:
         """Return 1 for each of the body's senses that reports and 0 for others, [..., P] or 1.0."""
@@ -95,6 +110,7 @@ class Senses(nn.Module):
     Args:
         observation_space: What the body senses.
         clip: Largest magnitude that is passed on, in standard deviations.
+        private: Modalities that only world model and neuromodulator hear; see `Layout`.
         epsilon: Added to the variance.
 
     Source: parallel variance, Chan et al. 1979, Stanford STAN-CS-79-773.
@@ -105,12 +121,17 @@ class Senses(nn.Module):
     count: Tensor
 
     def __init__(
-        self, observation_space: spaces.Space[Any], *, clip: float, epsilon: float = 1e-8
+        self,
+        observation_space: spaces.Space[Any],
+        *,
+        clip: float,
+        private: Sequence[str] = (),
+        epsilon: float = 1e-8,
     ) -> None:
         super().__init__()
         self.space = observation_space
         self.sizes = modality_sizes(observation_space)
-        self.layout = Layout(self.sizes)
+        self.layout = Layout(self.sizes, private)
         self.output_size = self.layout.size
         self.clip = clip
         self.epsilon = epsilon

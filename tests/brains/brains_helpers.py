@@ -30,7 +30,9 @@ PERCEPTION_VARIANTS = {
     "sparse, straight through": {"gradient": "straight_through"},
 }
 INPUT_SIZE = 5
-LAYOUT = Layout({"touch": 3, "joints": 6, "efference_copy": 2})
+SIZES = {"touch": 3, "efference_copy": 2, "joints": 6}
+LAYOUT = Layout(SIZES)
+PRIVATE_LAYOUT = Layout(SIZES, private=["efference_copy"])
 CONTEXT_SIZE = 4
 
 
@@ -59,7 +61,7 @@ def small_body() -> tuple[spaces.Box, spaces.Box]:
     return sensed, spaces.Box(-1.0, 1.0, (2,), np.float32)
 
 
-def perceptions() -> dict[str, Callable[[bool], Perception]]:
+def perceptions() -> dict[str, Callable[..., Perception]]:
     """Return what builds each perception of `conf/`, and variants, with or without predictions."""
     configs = {file.stem: described_by(file) for file in sorted(PERCEPTIONS.glob("*.yaml"))}
     for name, change in PERCEPTION_VARIANTS.items():
@@ -67,16 +69,16 @@ def perceptions() -> dict[str, Callable[[bool], Perception]]:
     return {name: perception_builder(config) for name, config in configs.items()}
 
 
-def perception_builder(config: Any) -> Callable[[bool], Perception]:
-    """Return what builds a described perception, smaller, for `LAYOUT`."""
+def perception_builder(config: Any) -> Callable[..., Perception]:
+    """Return what builds a described perception, smaller, for `LAYOUT` or another layout."""
     if "units" in config:
         config["units"] = 24
     if "winners" in config:
         config["winners"] = 4
 
-    def build(predicted: bool = True) -> Perception:
+    def build(predicted: bool = True, layout: Layout = LAYOUT) -> Perception:
         return factory_from_config(config, trusted=("brains.",))(
-            layout=LAYOUT,
+            layout=layout,
             columns=LAYOUT.body if predicted else LAYOUT.body[:0],
             context_size=CONTEXT_SIZE if predicted else 0,
         )

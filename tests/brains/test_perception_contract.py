@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from brains_helpers import CONTEXT_SIZE, LAYOUT, perceptions, percepts
+from brains_helpers import CONTEXT_SIZE, LAYOUT, PRIVATE_LAYOUT, perceptions, percepts
 
 from brains import tree_leaves, tree_map
 
@@ -52,6 +52,26 @@ def test_a_row_never_affects_another(part):
     plain, disturbed = part(percept, ATTENTION[0]), part(changed, ATTENTION[0])
     assert torch.equal(plain[[0, 1, 3]], disturbed[[0, 1, 3]])
     assert not torch.equal(plain[2], disturbed[2])
+
+
+@pytest.mark.parametrize("name", sorted(PERCEPTIONS))
+def test_what_is_private_never_enters_the_code(name):
+    part = PERCEPTIONS[name](True, PRIVATE_LAYOUT)
+    percept = percepts(ROWS)
+    told = percept._replace(senses=percept.senses.clone())
+    told.senses[:, PRIVATE_LAYOUT.action] += 1.0
+    code = part(percept, ATTENTION[0])
+    assert code.shape == (ROWS, part.output_size)
+    assert torch.equal(part(told, ATTENTION[0]), code)
+    told.senses[:, PRIVATE_LAYOUT.body] += 1.0
+    assert not torch.equal(part(told, ATTENTION[0]), code)
+
+
+def test_a_belief_stands_where_its_sense_stood():
+    part = PERCEPTIONS["none"](True, PRIVATE_LAYOUT)
+    percept = percepts(ROWS)
+    belief, _ = part.belief_and_error(percept, None)
+    torch.testing.assert_close(belief, PRIVATE_LAYOUT.hear(percept.senses))
 
 
 def test_perceiving_leaves_no_trace(part):

@@ -46,3 +46,33 @@ def test_modalities_stay_in_the_order_of_the_space():
 def test_a_space_that_cannot_be_sensed_is_refused_by_name():
     with pytest.raises(ValueError, match="'words' is Text"):
         modality_sizes(spaces.Dict({"words": spaces.Text(5)}))
+
+
+TOLD = spaces.Dict(
+    {
+        "alive": spaces.Box(0, 1, (3,)),
+        "efference_copy": spaces.Box(-1, 1, (2,)),
+        "reward": spaces.Box(-np.inf, np.inf, (1,)),
+        "senses": spaces.Box(-np.inf, np.inf, (3,)),
+    }
+)
+
+
+def test_what_is_private_is_sensed_but_not_heard():
+    layout = Senses(TOLD, clip=10.0, private=["efference_copy", "reward"]).layout
+    senses = torch.arange(2.0 * layout.size).view(2, -1)
+    expected = torch.cat([senses[:, layout.columns[name]] for name in ("alive", "senses")], -1)
+    assert torch.equal(layout.hear(senses), expected)
+    assert layout.heard_sizes == [3, 3]
+    assert len(layout.action) == 2
+
+
+def test_where_nothing_is_private_everything_is_heard():
+    layout = Senses(TOLD, clip=10.0).layout
+    senses = torch.randn(2, layout.size)
+    assert layout.hear(senses) is senses
+
+
+def test_the_body_cannot_be_private():
+    with pytest.raises(ValueError, match="only efference_copy, reward, alive can be private"):
+        Senses(TOLD, clip=10.0, private=["senses"])
