@@ -91,6 +91,19 @@ def write_run(
     return folder
 
 
+def lesion_run(folder, lesion, score, onset=None):
+    """Write an evaluation of a run with a part of its brain out of action."""
+    record = json.loads((folder / "evaluation.json").read_text())
+    record["lesions"] = [lesion]
+    record["deterministic"]["returns"] = [score - 1, score + 1]
+    (folder / f"evaluation.{lesion}.json").write_text(json.dumps(record))
+    if onset is not None:
+        lived = [_broken_episode(score, onset, 0) for _ in range(2)]
+        path = folder / f"evaluation_rewards.{lesion}.npz"
+        write_rewards(path, {"deterministic": lived, "exploring": lived})
+    return folder
+
+
 def _broken_episode(score, onset, seed):
     """Return an episode whose reward halves at the onset and comes back to nine tenths."""
     time = np.arange(160.0)
