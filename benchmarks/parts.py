@@ -40,6 +40,15 @@ SHORT_EVALUATION_SECONDS = 6  # of episodes of fifty
 START_SECONDS = 6  # of a training
 
 
+def wanted_of(names: Sequence[str], variants: Sequence[str]) -> dict[str, Experiment]:
+    """Return experiments by name, with those of their variants that are wanted."""
+    return {
+        name: experiment._replace(variants=tuple(v for v in experiment.variants if v in variants))
+        for name, experiment in EXPERIMENTS.items()
+        if name in names
+    }
+
+
 def cells_of(experiment: Experiment, seeds: int, runs: Path, steps: int | None) -> list[Cell]:
     """Return the cells of an experiment, seed by seed."""
     return [
@@ -204,6 +213,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="questions and estimates, run nothing")
     parser.add_argument("--tabulate", action="store_true", help="CSVs, tables and figures")
     parser.add_argument("--only", nargs="+", default=list(EXPERIMENTS), choices=list(EXPERIMENTS))
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, help="instead of each experiment's own budget")
     parser.add_argument("--episodes", type=int, default=20)
@@ -213,8 +223,8 @@ def main() -> int:
     arguments = parser.parse_args()
     runs = arguments.runs.absolute()
     cells = {
-        name: cells_of(EXPERIMENTS[name], arguments.seeds, runs, arguments.steps)
-        for name in arguments.only
+        name: cells_of(wanted, arguments.seeds, runs, arguments.steps)
+        for name, wanted in wanted_of(arguments.only, arguments.variants).items()
     }
     every = together([cell for each in cells.values() for cell in each])
     if arguments.list:
