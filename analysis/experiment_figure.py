@@ -20,24 +20,25 @@ LEGEND_INCHES = 0.24
 TITLE_WIDTH = 52  # characters of a line
 
 
-def draw_experiment(comparison: Comparison, path: Path, *, title: str) -> None:
+def draw_experiment(comparison: Comparison, path: Path, *, title: str, with_energy: bool) -> None:
     """Draw a figure with a row per body and test.
 
     First the deterministic return of each brain: the interquartile mean over seeds, its bootstrap
-    interval and, small, the seeds. Then the reward per step around a change in mid-episode. Then
-    the return against the energy of an action, a panel per set of constants.
+    interval and, small, the seeds. Then the reward per step around a change in mid-episode. Then,
+    if asked, the return against the energy of an action, a panel per set of constants.
 
     Args:
         comparison: What was compared.
         path: The PNG file to write.
         title: Of the figure.
+        with_energy: Whether energy is what is asked.
     """
     bodies: dict[str, list[Group]] = {}
     for group in comparison.groups:
         bodies.setdefault(group.env, []).append(group)
     colours = colours_of([group.label for group in comparison.groups])
     energies = sorted({name for row in comparison.rows for name in row.measures if is_energy(name)})
-    energies = energies if _is_about_energy(comparison) else []
+    energies = energies if with_energy else []
     onsets = any(mean_onset(group) is not None for group in comparison.groups)
     columns = 1 + onsets + len(energies)
     width, height = PANEL_INCHES
@@ -60,11 +61,6 @@ def draw_experiment(comparison: Comparison, path: Path, *, title: str) -> None:
     aside = path.with_name(f".{path.stem}.writing.png")
     figure.savefig(aside)
     aside.replace(path)
-
-
-def _is_about_energy(comparison: Comparison) -> bool:
-    """Return whether brains of several costs were compared intact, in one way of living."""
-    return not any(run.lesions or run.traces for group in comparison.groups for run in group.runs)
 
 
 def _returns(

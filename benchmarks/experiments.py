@@ -87,6 +87,7 @@ class Experiment(NamedTuple):
         tests: Further evaluations of every run, by name: options of evaluate.py.
         lesions: Parts that are out of action in further evaluations, by variant, one at a time.
         lesioned_in: The test in which they are made; None for what the run was trained under.
+        asks_for_energy: Whether the figure shows returns against what an action costs.
     """
 
     question: str
@@ -97,6 +98,7 @@ class Experiment(NamedTuple):
     tests: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     lesions: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     lesioned_in: str | None = None
+    asks_for_energy: bool = False
 
 
 EXPERIMENTS = {
@@ -166,6 +168,7 @@ EXPERIMENTS = {
         variants=("full", "full_small", "spiking", "spiking_small", "rate", "gru", "gru_small"),
         steps=200_000,
         reference="gru",
+        asks_for_energy=True,
     ),
     "motor_remap_3": Experiment(
         "Do fast weights help a runner of which three of six motors are secretly remapped, "

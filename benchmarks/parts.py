@@ -138,7 +138,9 @@ def tabulate(name: str, cells: Sequence[Cell], results: Path) -> None:
     write_report(comparison, results, embed_bytes=0)
     table = _differences(comparison.reference, comparison.groups)
     write_whole(results / "differences.md", tables.as_markdown(table) + "\n")
-    draw_experiment(comparison, results / f"{name}.png", title=experiment.question)
+    figure = results / f"{name}.png"
+    asks = experiment.asks_for_energy
+    draw_experiment(comparison, figure, title=experiment.question, with_energy=asks)
     if not (results / "README.md").exists():
         write_whole(results / "README.md", _readme(name, experiment))
     print(f"\n{experiment.question}\n\n{as_text(comparison)}\n\n{tables.as_text(table)}")
