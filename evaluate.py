@@ -43,7 +43,7 @@ def evaluate(config: "DictConfig") -> None:
         return
     for run in runs:
         _look_at(run, config, lesions, among_others=len(runs) > 1)
-    if len(runs) > 1 or lesions:
+    if config.compare and (len(runs) > 1 or lesions):
         _compare(runs, strangers, config)
 
 

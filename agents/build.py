@@ -72,6 +72,7 @@ def make_env(config: DictConfig) -> VecEnv:
             stagger=config.stagger,
             env_kwargs=plain["env"]["kwargs"],
             feedback=wanted if isinstance(wanted, str) else list(wanted),
+            distractors=plain.get("distractors"),
         )
     except (ValueError, TypeError, ImportError) as error:
         raise UsageError(_first_line(error)) from error

@@ -45,7 +45,8 @@ def reference_of(groups: Sequence[Group], asked: str | None) -> tuple[str | None
     Args:
         groups: The runs.
         asked: A label, words of it that no other label has, or a brain's name; None for the full
-            brain. Of several namesakes the one with the fewest parts left out is meant.
+            brain, or else for the only brain that was lesioned. Of several namesakes the one with
+            the fewest parts left out is meant; a lesion leaves a part out.
 
     Raises:
         UsageError: No brain is called so.
@@ -62,7 +63,8 @@ def reference_of(groups: Sequence[Group], asked: str | None) -> tuple[str | None
             return alike[0], []
         if asked is not None and labels:
             raise unknown("reference", asked, [*labels, *brains.values()])
-        return None, []
+        lesioned = _whole_of_lesioned(groups)
+        return (lesioned[0] if len(lesioned) == 1 else None), []
     missing = {label: _left_out(groups, label) for label in namesakes}
     least = min(missing.values())
     fullest = [label for label in namesakes if missing[label] == least]
@@ -108,6 +110,18 @@ def _words(label: str) -> set[str]:
     return set(re.findall(r"[\w.+-]+", label))
 
 
+def _whole_of_lesioned(groups: Sequence[Group]) -> list[str]:
+    """Return the labels of intact brains of which there are lesioned evaluations too."""
+    hurt = {(run.env, run.name) for group in groups for run in group.runs if run.lesions}
+    whole = [
+        group.label
+        for group in groups
+        if any(not run.lesions and (run.env, run.name) in hurt for run in group.runs)
+    ]
+    return list(dict.fromkeys(whole))
+
+
 def _left_out(groups: Sequence[Group], label: str) -> int:
-    parts = next(group.runs[0].parts for group in groups if group.label == label)
-    return sum(part == LEFT_OUT for name, part in parts.items() if name.startswith("brain/"))
+    run = next(group.runs[0] for group in groups if group.label == label)
+    missing = [name for name, part in run.parts.items() if part == LEFT_OUT]
+    return sum(name.startswith("brain/") for name in missing) + len(run.lesions)

@@ -1,8 +1,8 @@
 """What a run costs and how it adapts, as named numbers: whatever its files tell.
 
 Costs are taken from evaluation.json where it has them, else from the last tenth of progress.csv.
-An `energy` mapping holds nanojoules per action by the name of a set of constants; in progress.csv
-its entries are columns `energy/<name>`.
+Energy is told in nanojoules per action by the name of a set of constants: in evaluation.json as
+`brains.energy.report` has it, or as a plain mapping; in progress.csv as columns `energy/<name>`.
 """
 
 import math
@@ -89,10 +89,14 @@ def _energy(constants: str) -> str:
 
 
 def _told_costs(section: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    for key, name in OPERATIONS.items():
-        if isinstance(section.get(key), int | float):
-            yield name, float(section[key])
     energies = section.get(ENERGY)
-    for constants, value in energies.items() if isinstance(energies, Mapping) else ():
+    energies = energies if isinstance(energies, Mapping) else {}
+    counted = energies.get("operations_per_action") or {}
+    told = {f"{key}_per_action": value for key, value in counted.items()} | dict(section)
+    for key, name in OPERATIONS.items():
+        if isinstance(told.get(key), int | float):
+            yield name, float(told[key])
+    for constants, value in (energies.get("nanojoules_per_action") or energies).items():
+        value = value.get("brain") if isinstance(value, Mapping) else value
         if isinstance(value, int | float):
             yield _energy(str(constants)), float(value)

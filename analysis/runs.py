@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 
 from agents.challenge_choice import title
 from agents.errors import UsageError
-from agents.evaluation import lesioned_records, read_record
+from agents.evaluation import files_of, lesioned_records, read_record
 from agents.progress import read_progress
 from agents.reward_traces import NAME as REWARDS
 from agents.reward_traces import Trace, read_rewards
@@ -31,8 +31,8 @@ KINDS = ("deterministic", "exploring")
 FILM_SUFFIXES = (".mp4", ".webm")
 
 NOT_THE_BRAIN = (
-    "env", "challenge", "seed", "total_steps", "run_dir", "resume", "checkpoint_every",
-    "keep_checkpoints", "film", "tracker", "num_threads", "device", "choices",
+    "env", "challenge", "distractors", "seed", "total_steps", "run_dir", "resume",
+    "checkpoint_every", "keep_checkpoints", "film", "tracker", "num_threads", "device", "choices",
 )  # fmt: skip
 """Settings whose differences do not make another brain or learner."""
 
@@ -170,7 +170,7 @@ def _read_run(folder: Path, notes: list[str]) -> Run:
     rates = _column(rows, "steps_per_second")
     rates = rates[np.isfinite(rates)]
     known = np.isfinite(returns)
-    record, traces = read_record(folder), _traces(folder, notes)
+    record, traces = read_record(folder), _traces(folder / REWARDS, notes)
     if record is None:
         notes.append(f"{folder} was not evaluated: its final return is unknown")
     return Run(
@@ -199,14 +199,14 @@ def _tested(record: Mapping[str, Any]) -> tuple[int, int] | None:
     return (int(record["episodes"]), int(record["seed"])) if known else None
 
 
-def _traces(folder: Path, notes: list[str]) -> dict[str, list[Trace]]:
+def _traces(path: Path, notes: list[str]) -> dict[str, list[Trace]]:
     """Return the rewards around a challenge's onset by kind, and note a broken file."""
     try:
-        return {kind: read_rewards(folder / REWARDS, kind) for kind in KINDS}
+        return {kind: read_rewards(path, kind) for kind in KINDS}
     except FileNotFoundError:
         return {}
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        notes.append(f"{folder / REWARDS} cannot be read: {' '.join(str(error).split())[:100]}")
+        notes.append(f"{path} cannot be read: {' '.join(str(error).split())[:100]}")
         return {}
 
 
@@ -224,19 +224,22 @@ def _lesioned(folder: Path, intact: Run, notes: list[str]) -> list[Run]:
     """Return the run once more for each evaluation with lesions, without its learning curve."""
     config: Any = OmegaConf.to_container(RunFolder(folder).read_config())
     nothing = np.zeros(0)
-    return [
-        intact._replace(
-            env=_body(config) + _challenges(record, config),
-            curve=Curve(nothing, nothing),
-            episodes=_episodes(folder, record, intact.env_steps, notes),
-            lesions=lesions,
-            measures={},
-            traces={},
-            films=(),
-            tested=_tested(record),
+    lesioned: list[Run] = []
+    for lesions, record in lesioned_records(folder).items():
+        traces = _traces(files_of(folder, lesions).rewards, notes)
+        lesioned.append(
+            intact._replace(
+                env=_body(config) + _challenges(record, config),
+                curve=Curve(nothing, nothing),
+                episodes=_episodes(folder, record, intact.env_steps, notes),
+                lesions=lesions,
+                measures=recovery(traces),
+                traces=traces,
+                films=(),
+                tested=_tested(record),
+            )
         )
-        for lesions, record in lesioned_records(folder).items()
-    ]
+    return lesioned
 
 
 def _episodes(
@@ -266,7 +269,9 @@ def whole(column: Floats) -> Floats:
 def _body(config: Mapping[str, Any]) -> str:
     options = config["env"].get("kwargs") or {}
     told = ", ".join(f"{key}={value}" for key, value in sorted(options.items()))
-    return f"{config['env']['id']} ({told})" if told else str(config["env"]["id"])
+    body = f"{config['env']['id']} ({told})" if told else str(config["env"]["id"])
+    share = (config.get("distractors") or {}).get("share") or 0.0
+    return f"{body}, {share:.0%} of the senses irrelevant" if share else body
 
 
 def _challenges(record: Mapping[str, Any] | None, config: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from stable_baselines3.common.vec_env.base_vec_env import (
 from envs.task import Observation
 
 if TYPE_CHECKING:
+    from envs.distractors import DistractorVecEnv
     from envs.gymnasium_rows import GymnasiumVecEnv
     from envs.sb3 import EngineVecEnv
 
@@ -67,7 +68,9 @@ class FeedbackVecEnv(VecEnvWrapper):
             be told.
     """
 
-    def __init__(self, venv: "EngineVecEnv | GymnasiumVecEnv", feedback: Sequence[str]) -> None:
+    def __init__(
+        self, venv: "EngineVecEnv | GymnasiumVecEnv | DistractorVecEnv", feedback: Sequence[str]
+    ) -> None:
         told = modalities_of(feedback)
         body: Any = venv.observation_space
         senses: dict[str, spaces.Space[Any]] = (

@@ -10,6 +10,7 @@ from envs.engine import Engine
 from envs.registration import build_task, native_spec, require_known
 
 if TYPE_CHECKING:
+    from envs.distractors import DistractorVecEnv
     from envs.feedback import FeedbackVecEnv
     from envs.gymnasium_rows import GymnasiumVecEnv
     from envs.sb3 import EngineVecEnv
@@ -24,7 +25,8 @@ def make_vec_env(
     stagger: bool = False,
     env_kwargs: Mapping[str, Any] | None = None,
     feedback: Sequence[str] = (),
-) -> EngineVecEnv | GymnasiumVecEnv | FeedbackVecEnv:
+    distractors: Mapping[str, Any] | None = None,
+) -> EngineVecEnv | GymnasiumVecEnv | DistractorVecEnv | FeedbackVecEnv:
     """Make rows of an environment for training.
 
     Args:
@@ -39,6 +41,8 @@ def make_vec_env(
         env_kwargs: Options of the environment's constructor.
         feedback: What the brain senses of its own doing beside the body: any of `action`,
             `reward` and `alive`. The observation is then a Dict; see `envs.feedback`.
+        distractors: `share` and `time_constants` of irrelevant senses beside the body's, as in
+            conf/distractors; None or a share of 0 for none. See `envs.distractors`.
 
     Raises:
         UnknownEnvironment: No environment has this name.
@@ -47,6 +51,10 @@ def make_vec_env(
     """
     options = dict(env_kwargs or {})
     body = _make_body(env_id, num_envs, seed, challenge, num_threads, stagger, options)
+    if distractors and distractors["share"]:
+        from envs.distractors import DistractorVecEnv
+
+        body = DistractorVecEnv(body, **distractors, seed=seed)
     if not feedback:
         return body
     from envs.feedback import FeedbackVecEnv

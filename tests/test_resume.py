@@ -30,6 +30,10 @@ CASES = {
         *("agent=ppo", "brain=gru", *SMALL["ppo"], "feedback=[action,reward,alive]"),
         *("challenge=[dropout,leg_loss]", "challenge/onset=start"),
     ),
+    "distractors": (
+        *("agent=ppo", "brain=gru", *SMALL["ppo"], "distractors=hard", "feedback=[alive]"),
+        *("challenge=dropout", "challenge/onset=start"),
+    ),
 }
 """Every brain and baseline joins by having a file in conf/; and bodies that break and tell it."""
 

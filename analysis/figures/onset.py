@@ -24,7 +24,7 @@ def onset_panel(groups: Sequence[Group], colours: Colours) -> str:
         groups: Runs in one body.
         colours: Of the brains.
     """
-    lines = {group.label: line for group in groups if (line := _line(group)) is not None}
+    lines = {group.label: line for group in groups if (line := mean_onset(group)) is not None}
     if not lines:
         return ""
     first = min(times[0] for times, _ in lines.values())
@@ -40,8 +40,11 @@ def onset_panel(groups: Sequence[Group], colours: Colours) -> str:
     return panel.svg(f"{groups[0].env}: reward per step around the onset of {', '.join(lines)}")
 
 
-def _line(group: Group) -> tuple[Floats, Floats] | None:
-    """Return steps after the onset and the interquartile mean over runs of the reward there."""
+def mean_onset(group: Group) -> tuple[Floats, Floats] | None:
+    """Return steps after the onset and the interquartile mean over runs of the reward there.
+
+    None where no episode lived to see one.
+    """
     told = [
         line
         for run in group.whole

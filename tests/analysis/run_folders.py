@@ -79,7 +79,7 @@ def write_run(
             "episodes": tested[0],
             "seed": tested[1],
             "deterministic": episodes,
-            "exploring": {**episodes, "returns": [score / 2]},
+            "exploring": {"returns": [score / 2], "lengths": [11]},
             **(costs or {}),
         }
         (folder / "evaluation.json").write_text(json.dumps(record))
@@ -88,6 +88,19 @@ def write_run(
         write_rewards(folder / REWARDS, {"deterministic": lived, "exploring": lived})
     if film_frames:
         _write_film(folder / "videos" / "step_000001000.mp4", film_frames)
+    return folder
+
+
+def lesion_run(folder, lesion, score, onset=None):
+    """Write an evaluation of a run with a part of its brain out of action."""
+    record = json.loads((folder / "evaluation.json").read_text())
+    record["lesions"] = [lesion]
+    record["deterministic"]["returns"] = [score - 1, score + 1]
+    (folder / f"evaluation.{lesion}.json").write_text(json.dumps(record))
+    if onset is not None:
+        lived = [_broken_episode(score, onset, 0) for _ in range(2)]
+        path = folder / f"evaluation_rewards.{lesion}.npz"
+        write_rewards(path, {"deterministic": lived, "exploring": lived})
     return folder
 
 

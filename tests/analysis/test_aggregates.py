@@ -9,6 +9,7 @@ from analysis.groups import group_runs
 from analysis.normalisation import Anchors, anchors_of, read_anchors
 from analysis.runs import read_runs
 from analysis.statistics import probability_of_improvement
+from tests.analysis.run_folders import ONSET, lesion_run
 
 ANCHORS = {"Hopper-v5": Anchors(0.0, 100.0), "Ant-v5": Anchors(-50.0, 50.0)}
 
@@ -125,6 +126,35 @@ def test_without_a_full_brain_there_is_no_reference_and_two_alike_are_told(make_
     label, doubt = reference_of(groups_of(sizes), None)
     assert label is None
     assert "several brains are called full" in doubt[0]
+
+
+@pytest.mark.parametrize("brain", ["full", "spiking"])
+def test_a_lesion_leaves_a_part_out_of_the_intact_brain(make_run, brain):
+    folders = [make_run(f"{seed}", brain=brain, seed=seed, score=100.0) for seed in range(3)]
+    for folder in folders:
+        lesion_run(folder, "fast_weights_zeroed", 80.0)
+    groups = groups_of(folders)
+    assert reference_of(groups, None) == (brain, [])
+    (delta,) = deltas(groups, brain)
+    assert delta.label == f"{brain}, fast_weights_zeroed"
+    assert delta.difference.value == pytest.approx(-20.0)
+
+
+def test_of_several_lesioned_brains_none_is_the_reference_unasked(make_run):
+    folders = [make_run(brain, brain=brain) for brain in ("gru", "spiking")]
+    for folder in folders:
+        lesion_run(folder, "modulator_clamped", 80.0)
+    assert reference_of(groups_of(folders), None) == (None, [])
+    assert reference_of(groups_of(folders), "gru") == ("gru", [])
+
+
+def test_a_lesioned_brain_tells_how_it_got_over_the_onset(make_run):
+    folder = make_run("a", onset=ONSET)
+    lesion_run(folder, "fast_weights_frozen", 50.0, onset=ONSET)
+    intact, frozen = groups_of([folder])
+    assert frozen.measured("reward/step before") == pytest.approx(
+        0.5 * intact.measured("reward/step before"), rel=0.05
+    )
 
 
 def test_an_ablation_is_the_difference_of_interquartile_means_in_the_same_body(make_run):

@@ -59,3 +59,15 @@ def test_a_broken_file_of_rewards_is_said_and_spoils_nothing_else(make_run):
     comparison = compare([run])
     assert any(f"{NAME} cannot be read" in note for note in comparison.notes)
     assert comparison.rows[0].returns["deterministic"].value == 100.0
+
+
+def test_energy_is_read_as_an_evaluation_reports_it():
+    energy = {
+        "operations_per_action": {"macs": 7.0, "synaptic_ops": 5.0, "dense_macs": 99.0},
+        "nanojoules_per_action": {"45nm": {"brain": 3.0, "dense": 11.0}},
+    }
+    assert costs([], {"energy": energy}) == {
+        "MACs/action": 7.0,
+        "synaptic operations/action": 5.0,
+        "nJ/action (45nm)": 3.0,
+    }

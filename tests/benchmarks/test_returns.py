@@ -9,6 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from agents.run_folder import RunFolder
+from benchmarks import cells
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = importlib.util.spec_from_file_location("returns", ROOT / "benchmarks" / "returns.py")
@@ -61,14 +62,14 @@ def grid(tmp_path, monkeypatch):
     """Return a function that runs a small grid with stand-ins for the two scripts."""
     (tmp_path / "train.py").write_text(TRAIN)
     (tmp_path / "evaluate.py").write_text(EVALUATE)
-    monkeypatch.setattr(returns, "ROOT", tmp_path)
-    monkeypatch.setattr(returns, "RunFolder", FolderOfStandIn)
+    monkeypatch.setattr(cells, "ROOT", tmp_path)
+    monkeypatch.setattr(cells, "RunFolder", FolderOfStandIn)
 
     def run(variants, seeds=1):
         arguments = Namespace(
             tasks=["Hopper-v5"], variants=variants, seeds=seeds, steps=300, runs=tmp_path / "runs"
         )
-        return returns.Grid(jobs=2, episodes=2).run(returns.cells_of(arguments))
+        return cells.Grid(jobs=2, episodes=2).run(returns.cells_of(arguments))
 
     return run
 
