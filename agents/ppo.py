@@ -17,6 +17,7 @@ from torch import Tensor
 
 from agents.agent_file import load_agent, save_agent
 from agents.errors import NonFiniteError
+from agents.garbage import only_new_garbage
 from agents.learning_rate import KLAdaptiveRate, LearningRate, as_learning_rate
 from agents.losses import approximate_kl, clipped_surrogate, explained_variance
 from agents.policy import BrainPolicy, BrainSource
@@ -147,6 +148,11 @@ class BrainPPO(OnPolicyAlgorithm):
     def _stored_action_size(self) -> int:
         shape = self.action_space.shape
         return int(np.prod(shape)) if shape else 1
+
+    def learn(self, *arguments: Any, **options: Any) -> "BrainPPO":
+        """Learn for a number of steps; arguments are those of SB3."""
+        with only_new_garbage():
+            return super().learn(*arguments, **options)
 
     def collect_rollouts(
         self,

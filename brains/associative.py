@@ -1,6 +1,7 @@
 """A small associative memory of fast weights beside the controller."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -73,12 +74,16 @@ class AssociativePlasticity(FastWeightPart):
             rate_scale=rate_scale,
         )
         self.memory_size, self.size = memory_size, size
-        self.from_code = nn.Linear(code_size, 3 * size)
+        self.from_code: nn.Module = nn.Linear(code_size, 3 * size)
         self.from_memory = nn.Linear(memory_size, 3 * size, bias=False)
         self.to_current = nn.Linear(size, drive_size, bias=False)
         self.alpha = nn.Parameter(torch.full((drive_size,), initial_alpha))
         self.to_action = nn.Linear(size, action_size, bias=False)
         nn.init.orthogonal_(self.to_action.weight, initial_alpha)
+
+    def listen_through(self, synapses: Callable[[nn.Linear], nn.Module]) -> None:
+        """Put in the place of the map that hears the code what `synapses` makes of it."""
+        self.from_code = synapses(cast(nn.Linear, self.from_code))
 
     def learn(self, inputs: PlasticInput, state: Any) -> Any:
         """Put the step's value under its key, as far as the gate allows."""

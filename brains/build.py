@@ -90,6 +90,7 @@ def build_brain(
             drive_size=control.drive_size,
             action_size=action_size,
         )
+        fast.listen_through(encoder.events)
         modulator = neuromodulator(gate_size=fast.gate_size, action_size=action_size)
     heard = len(layout.heard)
     value_of = critic(senses_size=heard + model.context_size, memory_size=control.output_size)

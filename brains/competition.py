@@ -1,8 +1,8 @@
 """Competition between units: only the k strongest fire."""
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from brains.kernels.sparse import CompiledWinners, sparse_kernel_runs
+from brains.kernels.sparse import CompiledEncoder, CompiledWinners, sparse_kernel_runs
 
 
 def strongest_loser(potential: Tensor, winners: int) -> Tensor:
@@ -33,3 +33,20 @@ def k_winners(potential: Tensor, winners: int) -> Tensor:
     if sparse_kernel_runs(potential):
         return CompiledWinners.apply(potential, winners)  # type: ignore[no-untyped-call]
     return (potential - strongest_loser(potential.detach(), winners)).relu()
+
+
+def k_winners_of(heard: Tensor, weight: Tensor, bias: Tensor, winners: int) -> Tensor:
+    """Return the code of units that hear through a linear map: `k_winners(heard W^T + bias)`.
+
+    Where the compiled kernel is in use, the backward pass visits the synapses of winners alone.
+
+    Args:
+        heard: What every unit hears, [..., H].
+        weight: Synapses, [N, H].
+        bias: Excitability, [N].
+        winners: How many win, k < N.
+    """
+    if not sparse_kernel_runs(heard, weight, bias):
+        return k_winners(nn.functional.linear(heard, weight, bias), winners)
+    code = CompiledEncoder.apply(heard.flatten(0, -2), weight, bias, winners)  # type: ignore[no-untyped-call]
+    return code.unflatten(0, heard.shape[:-1])

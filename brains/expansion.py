@@ -71,7 +71,7 @@ class ExpansionPerception(Perception):
     def forward(self, percept: Percept, attention: Tensor | None) -> Tensor:
         """Return the units and what is passed on beside them, [..., N + Q]."""
         passed, heard = self._heard(percept, attention)
-        code = self.fire(self.potential(heard))
+        code = self.encode(heard)
         return torch.cat([code, passed], dim=-1) if self.skip else code
 
     def _heard(self, percept: Percept, attention: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -84,13 +84,9 @@ class ExpansionPerception(Perception):
             return error, torch.cat(known, dim=-1)
         return belief, torch.cat([belief, *known], dim=-1)
 
-    def potential(self, heard: Tensor) -> Tensor:
-        """Return what units receive from all that they hear, [..., N]."""
-        return self.encoder(heard)
-
     @abstractmethod
-    def fire(self, potential: Tensor) -> Tensor:
-        """Return what units with these potentials, [..., N], say, [..., N]."""
+    def encode(self, heard: Tensor) -> Tensor:
+        """Return what units say, [..., N], that hear all this, [..., H]."""
 
     def activity(self, code: Tensor) -> dict[str, Tensor]:
         """Return how many units are active, and how alike the codes of different rows are.
@@ -110,6 +106,6 @@ class ExpansionPerception(Perception):
 class DensePerception(ExpansionPerception):
     """The same expansion without competition: every unit with a positive potential fires."""
 
-    def fire(self, potential: Tensor) -> Tensor:
-        """Return the positive parts, [..., N]."""
-        return potential.relu()
+    def encode(self, heard: Tensor) -> Tensor:
+        """Return the positive parts of what units receive, [..., N]."""
+        return self.encoder(heard).relu()

@@ -71,6 +71,14 @@ class Perception(nn.Module):
         """Return the code, [..., output]."""
 
     def synapses(self, linear: nn.Linear) -> nn.Module:
+        """Return a linear map of the code as the controller had better hear it at the start.
+
+        Args:
+            linear: The map through which it hears the code; not used any further.
+        """
+        return self.events(linear)
+
+    def events(self, linear: nn.Linear) -> nn.Module:
         """Return what does the same as a linear map of the code, at less cost where that is known.
 
         Args:

@@ -1,9 +1,10 @@
 """The contract of synapses that learn while the brain acts, and their absence."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from brains.recurrent import NoState, RecurrentModule
 
@@ -50,6 +51,10 @@ class Plasticity(RecurrentModule[Any]):
 
     memory_size: int
     gate_size: int
+
+    def listen_through(self, synapses: Callable[[nn.Linear], nn.Module]) -> None:
+        """Put in the place of a map that hears the code, if any, what `synapses` makes of it."""
+        del synapses
 
     @abstractmethod
     def learn(self, inputs: PlasticInput, state: Any) -> Any:

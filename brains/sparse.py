@@ -5,12 +5,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from brains.competition import k_winners
+from brains.competition import k_winners, k_winners_of
 from brains.expansion import ExpansionPerception
 from brains.percept import Percept
 from brains.senses import Layout
 from brains.synapses import EventSynapses
 
+ROWS_AT_ONCE = 256  # the units of a whole rollout would fit no cache
 DEAD = 0.01  # a unit that wins less than this part of its share counts as dead
 
 
@@ -83,29 +84,36 @@ class SparsePerception(ExpansionPerception):
         self.register_buffer("duty_cycle", torch.full((units,), self.share))
         self.register_buffer("boost", torch.zeros(units))
 
-    def potential(self, heard: Tensor) -> Tensor:
-        """Return what units receive, each as excitable as it is, [..., N]."""
-        bias = self.encoder.bias + self.boost
-        return nn.functional.linear(heard, self.encoder.weight, bias)
+    def encode(self, heard: Tensor) -> Tensor:
+        """Return what units say, [..., N], from all that they hear, [..., H]."""
+        weight, excitability = self.encoder.weight, self.encoder.bias + self.boost
+        if self.gradient == "straight_through":
+            return self.fire(nn.functional.linear(heard, weight, excitability))
+        code = k_winners_of(heard, weight, excitability, self.winners)
+        return self._said(code, code)
 
     def fire(self, potential: Tensor) -> Tensor:
-        """Return the winners' excess over the strongest loser, or 1, and zeros, [..., N]."""
+        """Return what units with these potentials say, [..., N]."""
         code = k_winners(potential, self.winners)
+        return self._said(code, potential if self.gradient == "straight_through" else code)
+
+    def _said(self, code: Tensor, carrier: Tensor) -> Tensor:
+        """Return the winners' excess, or 1, with the gradient of what carries it, [..., N]."""
         said = (code > 0).to(code.dtype) if self.values == "binary" else code
-        carrier = potential if self.gradient == "straight_through" else code
-        if said is carrier:
-            return code
-        return said.detach() + (carrier - carrier.detach())
+        return code if said is carrier else said.detach() + (carrier - carrier.detach())
 
     def synapses(self, linear: nn.Linear) -> nn.Module:
-        """Return synapses that are visited only where a unit won, unless losers learn.
+        """Return synapses that start as strong as if only those that are heard at a time existed.
 
-        They start as strong as if only those that are heard at a time existed: weak ones would let
-        the recurrence within a population prevail over what comes from outside.
+        Weak ones would let the recurrence within a population prevail over what comes from outside.
         """
         heard = linear.in_features - self.code_size + self.winners
         with torch.no_grad():
             linear.weight *= (linear.in_features / heard) ** 0.5
+        return self.events(linear)
+
+    def events(self, linear: nn.Linear) -> nn.Module:
+        """Return synapses that are visited only where a unit won, unless losers learn."""
         if self.gradient == "straight_through":
             return linear
         return EventSynapses(linear, self.code_size)
@@ -113,9 +121,11 @@ class SparsePerception(ExpansionPerception):
     @torch.no_grad()
     def homeostasis(self, percepts: Percept, attention: Tensor | None) -> None:
         """Make units that won too rarely in a rollout more excitable, and others less."""
-        _, heard = self._heard(percepts, attention)
-        code = k_winners(self.potential(heard), self.winners)
-        won = (code > 0).float().flatten(0, -2).mean(0)
+        heard = self._heard(percepts, attention)[1].flatten(0, -2)
+        won = torch.zeros_like(self.boost)
+        for rows in heard.split(ROWS_AT_ONCE):
+            won += (self.encode(rows) > 0).sum(0)
+        won /= len(heard)
         self.duty_cycle.lerp_(won, self.duty_pace)
         self.boost += self.boost_rate * (1.0 - self.duty_cycle / self.share)
         self.boost.clamp_(-self.boost_limit, self.boost_limit)

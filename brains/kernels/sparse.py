@@ -1,4 +1,4 @@
-"""Winners and the synapses that they drive, compiled from sparse.c."""
+"""Winners, what they hear and what they drive, compiled from C (sparse*.c)."""
 
 import ctypes
 from typing import Any
@@ -7,7 +7,15 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from brains.kernels.choice import compiled_kernel
+from brains.kernels.choice import compiled_kernel, fork_join
+
+WORTH_THREADS = 2**16  # fewer numbers than this are done before a second thread has woken up
+
+
+class _Team(ctypes.Structure):
+    """Mirrors `Team` in sparse.h."""
+
+    _fields_ = [("threads", ctypes.c_int64), ("fork_join", ctypes.c_void_p)]
 
 
 def sparse_kernel_runs(*tensors: Tensor) -> bool:
@@ -16,17 +24,27 @@ def sparse_kernel_runs(*tensors: Tensor) -> bool:
     return taken and compiled_kernel("sparse") is not None
 
 
-def _call(name: str, tensors: tuple[Tensor, ...], sizes: tuple[int, ...]) -> None:
-    """Hand contiguous tensors to the kernel by address.
+def _call(name: str, tensors: tuple[Tensor | None, ...], sizes: tuple[int, ...]) -> None:
+    """Hand tensors to the kernel by address; the largest says whether threads are worth while.
 
     Raises:
         MemoryError: If the kernel found no memory.
     """
     library = compiled_kernel("sparse")
     assert library is not None
-    addresses = [ctypes.c_void_p(tensor.data_ptr()) for tensor in tensors]
-    if library[name](*addresses, *map(ctypes.c_int64, sizes)):
+    large = max([0 if t is None else t.numel() for t in tensors]) >= WORTH_THREADS
+    threads = torch.get_num_threads() if large else 1
+    team = _Team(threads, fork_join() if threads > 1 else None)
+    addresses = [ctypes.c_void_p(None if t is None else t.data_ptr()) for t in tensors]
+    if library[name](ctypes.byref(team), *addresses, *map(ctypes.c_int64, sizes)):
         raise MemoryError(f"{name} found no memory")
+
+
+def _fire(potential: Tensor, winners: int) -> Tensor:
+    """Return the code, [..., N], of contiguous potentials, [..., N]."""
+    code, units = torch.empty_like(potential), potential.shape[-1]
+    _call("sparse_winners", (potential, code), (potential.numel() // units, units, winners))
+    return code
 
 
 class CompiledWinners(torch.autograd.Function):
@@ -35,10 +53,7 @@ class CompiledWinners(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, potential: Tensor, winners: int) -> Tensor:
         """Return the code, [..., N]."""
-        potential = potential.contiguous()
-        code = torch.empty_like(potential)
-        units = potential.shape[-1]
-        _call("sparse_winners", (potential, code), (potential.numel() // units, units, winners))
+        code = _fire(potential.contiguous(), winners)
         ctx.save_for_backward(code)
         return code
 
@@ -48,6 +63,34 @@ class CompiledWinners(torch.autograd.Function):
         """Return the winners' gradient, and zero for losers."""
         (code,) = ctx.saved_tensors
         return torch.ops.aten.threshold_backward(gradients[0], code, 0.0), None
+
+
+class CompiledEncoder(torch.autograd.Function):
+    """Winners among units that hear through a linear map: `k_winners_of` of brains/competition.py.
+
+    Backward, the synapses of losers are not visited: they have no gradient.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, heard: Tensor, weight: Tensor, bias: Tensor, winners: int) -> Tensor:
+        """Return the code, [R, N], of what is heard, [R, H], through weights, [N, H]."""
+        heard, weight = heard.contiguous(), weight.contiguous()
+        code = _fire(torch.addmm(bias, heard, weight.t()), winners)
+        ctx.save_for_backward(heard, weight, code)
+        return code
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Any) -> tuple[Any, ...]:  # type: ignore[override]
+        """Return the gradients of what was heard, weights and biases."""
+        heard, weight, code = ctx.saved_tensors
+        reached = gradients[0] if gradients[0].stride(-1) == 1 else gradients[0].contiguous()
+        of_heard = torch.empty_like(heard) if ctx.needs_input_grad[0] else None
+        of_weight, of_bias = torch.empty_like(weight), weight.new_empty(len(weight))
+        tensors = (code, reached, heard, weight, of_heard, of_weight, of_bias)
+        sizes = (len(code), reached.stride(0), code.shape[1], heard.shape[1])
+        _call("sparse_encoder_backward", tensors, sizes)
+        return of_heard, of_weight, of_bias, None
 
 
 class CompiledEvents(torch.autograd.Function):

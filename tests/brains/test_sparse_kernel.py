@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from brains.competition import k_winners
+from brains.competition import k_winners, k_winners_of
 from brains.kernels import KernelError
 from brains.kernels.choice import compiled_kernel
 from brains.kernels.compiler import load_kernel
@@ -98,3 +98,45 @@ def test_event_synapses_equal_the_linear_map_that_they_replace(
 def test_a_silent_code_drives_with_the_bias_alone():
     events = EventSynapses(nn.Linear(24, 8), 24)
     assert torch.equal(events(torch.zeros(2, 24)), events.bias.expand(2, 8))
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("rows", "units", "width", "winners"), [(70, 64, 122, 20), (5, 37, 9, 5), (300, 128, 64, 9)]
+)
+def test_units_that_hear_and_compete_have_torchs_gradients(
+    rows, units, width, winners, monkeypatch
+):
+    heard, weight, bias = noise(rows, width), noise(units, width), noise(units)
+    upstream, sources = noise(rows, units + 3)[:, 3:], [heard, weight, bias]
+    for source in sources:
+        source.requires_grad_()
+
+    def results():
+        code = k_winners_of(heard, weight, bias, winners)
+        return [code, *torch.autograd.grad(code, sources, upstream)]
+
+    for one, another in zip(*in_both(monkeypatch, results), strict=True):
+        torch.testing.assert_close(one, another, rtol=1e-4, atol=1e-4)
+
+
+@needs_compiler
+def test_the_number_of_threads_does_not_change_a_bit():
+    events = EventSynapses(nn.Linear(530, 300), 512)
+    potential, direct, upstream = noise(300, 512), noise(300, 18), noise(300, 300)
+    weight, bias = noise(512, 40).requires_grad_(), noise(512).requires_grad_()
+    heard = (potential[:, :40] + 0.0).requires_grad_()
+
+    def results():
+        code = k_winners_of(heard, weight, bias, 32)
+        drive = events(torch.cat([code, direct], -1))
+        inputs = [heard, weight, bias, events.weight]
+        return [drive, *torch.autograd.grad(drive, inputs, upstream)]
+
+    found, before = [], torch.get_num_threads()
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        found.append(results())
+    torch.set_num_threads(before)
+    for one, another in zip(*found, strict=True):
+        assert torch.equal(one, another)
