@@ -173,7 +173,7 @@ class Brain(RecurrentModule[BrainState]):
         drive = _plus(self.controller.drive(code), fast.current)
         features, control = self.controller.respond(drive, state.controller, modulation.gain)
         output = self._speak(percept, features, fast, modulation)
-        surprise = self._surprise(percept)
+        surprise = self.perception.surprise(percept)
         event = Event(percept.reward, output.value.detach(), surprise)
         modulators, neuromodulator = self.neuromodulator(event, state.neuromodulator)
         memory = features[..., : self.plasticity.memory_size].detach()
@@ -223,12 +223,6 @@ class Brain(RecurrentModule[BrainState]):
             _plus(self.log_std, modulation.exploration),
             self.critic(seen, features),
         )
-
-    def _surprise(self, percept: Percept) -> Tensor:
-        """Return the mean squared prediction error, in predicted variances, [...]."""
-        if self.perception.predicted_size == 0:
-            return percept.reward * 0.0
-        return self.perception.belief_and_error(percept, None)[1].square().mean(-1)
 
     def own_losses(
         self, percepts: Percept, episode_start: Tensor, state: BrainState

@@ -111,7 +111,8 @@ def _driven_by_code(brain: "Brain", state: "BrainState") -> Operations:
     if not state.code.shape[-1]:
         return counted
     synapses = brain.controller.drive_size
-    ones = (state.code == 1.0).sum(-1).float().mean()
+    # A gain that all winners share could stand in the synapses as well.
+    ones = (state.code == brain.perception.code_gain).sum(-1).float().mean()
     zeros = (state.code == 0.0).sum(-1).float().mean()
     return counted._replace(
         macs=counted.macs - synapses * (zeros + ones),

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from brains.percept import Percept
-from brains.perception import Perception
+from brains.perception import ErrorUnit, Perception
 from brains.senses import Layout
 
 
@@ -25,7 +25,7 @@ def modality_weights(sizes: Sequence[int], units: int) -> Tensor:
 class ExpansionPerception(Perception):
     """Encodes belief, error and context in many units; whether they compete is the subclass's.
 
-        u = W [b, e, h]               code = [f(u), b]
+        u = W [b, e, h]               code = [g f(u), b]
 
     Args:
         layout: Where each modality lies among the senses.
@@ -35,6 +35,9 @@ class ExpansionPerception(Perception):
         skip: Whether the belief is in the code as it is too, beside the units.
         error_only: Whether units hear nothing but the prediction's error and the context. What is
             passed on beside them is the error then, so that no sense comes through unexplained.
+        error_unit: In which deviations errors are told; see `Perception`.
+        context_gain: How loud the context is.
+        code_gain: How loud the units are, g, for whoever hears the code.
 
     Raises:
         ValueError: If the error is all that may be heard and nothing is predicted.
@@ -52,8 +55,18 @@ class ExpansionPerception(Perception):
         units: int,
         skip: bool,
         error_only: bool,
+        error_unit: ErrorUnit,
+        context_gain: float,
+        code_gain: float,
     ) -> None:
-        super().__init__(layout=layout, columns=columns, context_size=context_size)
+        super().__init__(
+            layout=layout,
+            columns=columns,
+            context_size=context_size,
+            error_unit=error_unit,
+            context_gain=context_gain,
+        )
+        self.code_gain = code_gain
         if error_only and self.predicted_size == 0:
             raise ValueError(
                 "error_only perception hears only what a world model got wrong: choose a world "
@@ -71,7 +84,7 @@ class ExpansionPerception(Perception):
     def forward(self, percept: Percept, attention: Tensor | None) -> Tensor:
         """Return the units and what is passed on beside them, [..., N + Q]."""
         passed, heard = self._heard(percept, attention)
-        code = self.encode(heard)
+        code = self.code_gain * self.encode(heard)
         return torch.cat([code, passed], dim=-1) if self.skip else code
 
     def _heard(self, percept: Percept, attention: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -79,7 +92,7 @@ class ExpansionPerception(Perception):
         belief, error = self.belief_and_error(percept, attention)
         if self.predicted_size + self.context_size == 0:
             return belief, belief
-        known = [error, percept.prediction.context]
+        known = [error, self.context(percept)]
         if self.error_only:
             return error, torch.cat(known, dim=-1)
         return belief, torch.cat([belief, *known], dim=-1)

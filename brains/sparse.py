@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from brains.competition import k_winners, k_winners_of
 from brains.expansion import ExpansionPerception
 from brains.percept import Percept
+from brains.perception import ErrorUnit
 from brains.senses import Layout
 from brains.synapses import EventSynapses
 
@@ -32,6 +33,9 @@ class SparsePerception(ExpansionPerception):
         units: Units of the expansion, N.
         skip: Whether the belief is in the code as it is too.
         error_only: Whether units hear nothing but error and context.
+        error_unit: In which deviations errors are told; see `Perception`.
+        context_gain: How loud the context is.
+        code_gain: How loud the winners are, for whoever hears the code.
         winners: How many units win, k.
         values: What a winner says: `graded`, by how far it exceeds the strongest loser; `binary`,
             1, with the gradient of the graded one; a near tie then changes the code in a jump.
@@ -59,6 +63,9 @@ class SparsePerception(ExpansionPerception):
         units: int,
         skip: bool,
         error_only: bool,
+        error_unit: ErrorUnit,
+        context_gain: float,
+        code_gain: float,
         winners: int,
         values: Literal["graded", "binary"],
         gradient: Literal["winners", "straight_through"],
@@ -73,6 +80,9 @@ class SparsePerception(ExpansionPerception):
             units=units,
             skip=skip,
             error_only=error_only,
+            error_unit=error_unit,
+            context_gain=context_gain,
+            code_gain=code_gain,
         )
         if not 0 < winners < units:
             raise ValueError(

@@ -5,6 +5,7 @@ import torch
 from brains_helpers import CONTEXT_SIZE, LAYOUT, PRIVATE_LAYOUT, perceptions, percepts
 
 from brains import tree_leaves, tree_map
+from brains.perception import DirectPerception
 
 STEPS, ROWS = 5, 4
 PERCEPTIONS = perceptions()
@@ -74,6 +75,15 @@ def test_a_belief_stands_where_its_sense_stood():
     torch.testing.assert_close(belief, PRIVATE_LAYOUT.hear(percept.senses))
 
 
+@pytest.mark.parametrize("name", ["dense", "sparse"])
+def test_units_are_as_loud_as_their_gain_says(name):
+    part = PERCEPTIONS[name](True)
+    code = part(percepts(ROWS), None)
+    said = code[:, : part.code_size].clone()
+    part.code_gain *= 0.5
+    assert torch.equal(part(percepts(ROWS), None)[:, : part.code_size], 0.5 * said)
+
+
 def test_perceiving_leaves_no_trace(part):
     percept, others = percepts(ROWS), percepts(ROWS, seed=1)
     before = tree_map(torch.clone, percept)
@@ -123,12 +133,22 @@ def test_without_perception_the_senses_pass_as_they_are():
     assert torch.equal(direct(percept, None), percept.senses)
 
 
-def test_without_perception_error_and_context_stand_beside_the_senses():
+@pytest.mark.parametrize("unit", ["senses", "predicted"])
+def test_without_perception_error_and_context_stand_beside_the_senses(unit):
     percept = percepts(ROWS)
-    code = PERCEPTIONS["none"](True)(percept, None)
+    prediction = percept.prediction
+    direct = DirectPerception(
+        layout=LAYOUT,
+        columns=LAYOUT.body,
+        context_size=CONTEXT_SIZE,
+        error_unit=unit,
+        context_gain=0.5,
+    )
+    code = direct(percept, None)
     senses, error, context = code.split([LAYOUT.size, len(LAYOUT.body), CONTEXT_SIZE], -1)
     torch.testing.assert_close(senses, percept.senses)
-    prediction = percept.prediction
-    expected = (percept.senses[..., LAYOUT.body] - prediction.mean) / prediction.deviation
+    expected = percept.senses[..., LAYOUT.body] - prediction.mean
+    if unit == "predicted":
+        expected = expected / prediction.deviation
     torch.testing.assert_close(error, expected)
-    assert torch.equal(context, prediction.context)
+    assert torch.equal(context, 0.5 * prediction.context)
