@@ -89,7 +89,7 @@ class Perception(nn.Module):
         return belief, error.clamp(-ERROR_LIMIT, ERROR_LIMIT)
 
     def surprise(self, percept: Percept) -> Tensor:
-        """Return the mean squared prediction error, in predicted variances, [...]; 0 without one."""
+        """Return the mean squared prediction error, in predicted variances, [...]; 0 if none."""
         if self.predicted_size == 0:
             return percept.reward * 0.0
         error = self._error(percept) / percept.prediction.deviation
