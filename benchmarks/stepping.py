@@ -7,7 +7,9 @@ prints one JSON object per line: `what`, `env`, `steps_per_second` (of Wetware),
 over the rival, the median over rounds in which everybody has a turn), `against`, and
 `python_share` (of the time of Wetware's step, what is not spent in calls of `mujoco.batch`).
 
-The rivals: `Batch.step`, physics alone and so the limit; `Gymnasium loop`, single environments
+The rivals: `Batch.step`, physics alone, over the model as its file has it; `Batch.step, same
+stages`, the same without the stages that Wetware switches off too (see `envs.idle_stages`), and so
+the limit; `Gymnasium loop`, single environments
 stepped one after the other (Gymnasium's own of a v5 task, `gymnasium.make("wetware/...")` of our
 bodies); Gymnasium's `SyncVectorEnv` over its own; and EnvPool where it has the task. EnvPool pins
 its own packages, so it lives in a virtual environment of its own:
@@ -15,6 +17,7 @@ its own packages, so it lives in a virtual environment of its own:
 """
 
 import argparse
+import copy
 import functools
 import json
 import statistics
@@ -33,6 +36,7 @@ import mujoco
 import numpy as np
 from mujoco.batch import Batch
 
+from envs.idle_stages import idle_stages
 from envs.sb3 import EngineVecEnv
 
 WORKER = Path(__file__).with_name("envpool_worker.py")
@@ -123,13 +127,16 @@ class Wetware:
 class RawPhysics:
     """`Batch.step` alone, on as many threads, from states that Wetware's rows pass through."""
 
-    def __init__(self, wetware: Wetware, num_threads: int) -> None:
+    def __init__(self, wetware: Wetware, num_threads: int, *, every_stage: bool) -> None:
         self._env, self._actions = wetware.env, wetware.actions
         task, rows = wetware.env.engine.task, wetware.env.num_envs * SAMPLED_STEPS
         self._skip = task.frame_skip
-        self._batch = Batch(task.model, rows, num_threads)
+        model = copy.copy(task.model)
+        if every_stage:
+            model.opt.disableflags &= ~idle_stages(model)
+        self._batch = Batch(model, rows, num_threads)
         self._states = np.zeros(self._batch.state.shape)
-        self._controls = np.zeros((rows, task.model.nu))
+        self._controls = np.zeros((rows, model.nu))
 
     def turn(self, seconds: float) -> float:
         """Make the physics steps that Wetware's rows are about to make, again and again."""
@@ -221,7 +228,10 @@ def compare(env_id: str, arguments: argparse.Namespace) -> list[dict[str, object
     """Run all rounds for one task and return a record per rival."""
     num_envs, num_threads = arguments.num_envs, arguments.num_threads
     wetware = Wetware(env_id, num_envs, num_threads)
-    rivals: dict[str, Contestant] = {"Batch.step": RawPhysics(wetware, num_threads)}
+    rivals: dict[str, Contestant] = {
+        "Batch.step": RawPhysics(wetware, num_threads, every_stage=True),
+        "Batch.step, same stages": RawPhysics(wetware, num_threads, every_stage=False),
+    }
     if arguments.envpool_python and env_id in gymnasium.registry:
         rivals["EnvPool"] = EnvPool(arguments.envpool_python, env_id, num_envs, num_threads)
     if not arguments.skip_gymnasium:
