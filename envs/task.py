@@ -130,6 +130,14 @@ class Task(ABC):
             for name, where in self.columns.items()
         }
 
+    def present_each(self, sensed: np.ndarray) -> list[Observation]:
+        """Return the same of each row of [n, D]."""
+        presented = self.present(sensed)
+        if isinstance(presented, np.ndarray):
+            return list(presented)
+        rows = zip(*presented.values(), strict=True)
+        return [dict(zip(presented, row, strict=True)) for row in rows]
+
     @abstractmethod
     def evaluate(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Judge the step just made.
