@@ -1,11 +1,14 @@
 """Compare how fast bodies step: Wetware, physics alone, EnvPool and Gymnasium, in turns.
 
     python benchmarks/stepping.py --envpool-python /tmp/envpool/bin/python
+    python benchmarks/stepping.py --eyes --tasks Gaze-v0 Forager-v0
 
 Steps every native task (Gymnasium's v5 tasks and Wetware's own bodies) with random actions and
 prints one JSON object per line: `what`, `env`, `steps_per_second` (of Wetware), `ratio` (Wetware
 over the rival, the median over rounds in which everybody has a turn), `against`, and
 `python_share` (of the time of Wetware's step, what is not spent in calls of `mujoco.batch`).
+
+With `--eyes` it tells instead how many times as long a step takes with vision as without.
 
 The rivals: `Batch.step`, physics alone, over the model as its file has it; `Batch.step, same
 stages`, the same without the stages that Wetware switches off too (see `envs.idle_stages`), and so
@@ -103,8 +106,10 @@ class Wetware:
         python_shares: Of each turn so far, the share of time outside the calls of the batch.
     """
 
-    def __init__(self, env_id: str, num_envs: int, num_threads: int) -> None:
-        env = envs.make_vec_env(env_id, num_envs=num_envs, num_threads=num_threads)
+    def __init__(self, env_id: str, num_envs: int, num_threads: int, **options: object) -> None:
+        env = envs.make_vec_env(
+            env_id, num_envs=num_envs, num_threads=num_threads, env_kwargs=options
+        )
         if not isinstance(env, EngineVecEnv):
             raise SystemExit(f"{env_id} is not a native task; those are {envs.native_names()}")
         self.env = env
@@ -261,6 +266,27 @@ def compare(env_id: str, arguments: argparse.Namespace) -> list[dict[str, object
     ]
 
 
+def cost_of_vision(env_id: str, arguments: argparse.Namespace) -> list[dict[str, object]]:
+    """Compare a body that sees with the same body blind, in turns."""
+    sizes = arguments.num_envs, arguments.num_threads
+    seeing, blind = Wetware(env_id, *sizes), Wetware(env_id, *sizes, vision=False)
+    turns = [
+        (seeing.turn(arguments.seconds), blind.turn(arguments.seconds))
+        for _ in range(arguments.rounds + 1)  # the first warms up
+    ][1:]
+    return [
+        {
+            "what": "cost of vision",
+            "env": env_id,
+            "steps_per_second": round(statistics.median(rate for rate, _ in turns)),
+            "ratio": round(statistics.median(rate / slower for slower, rate in turns), 3),
+            "against": "the same body blind, time per step",
+            "num_envs": arguments.num_envs,
+            "num_threads": arguments.num_threads,
+        }
+    ]
+
+
 def main() -> None:
     """Compare on every task asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -271,9 +297,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.7, help="length of a turn")
     parser.add_argument("--envpool-python", help="a Python that has EnvPool")
     parser.add_argument("--skip-gymnasium", action="store_true")
+    parser.add_argument("--eyes", action="store_true", help="tell what vision costs, nothing else")
     arguments = parser.parse_args()
     for env_id in arguments.tasks:
-        for record in compare(env_id, arguments):
+        for record in (cost_of_vision if arguments.eyes else compare)(env_id, arguments):
             print(json.dumps(record), flush=True)
 
 
