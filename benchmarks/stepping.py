@@ -1,13 +1,18 @@
 """Compare how fast bodies step: Wetware, physics alone, EnvPool and Gymnasium, in turns.
 
     python benchmarks/stepping.py --envpool-python /tmp/envpool/bin/python
+    python benchmarks/stepping.py --eyes --tasks Gaze-v0 Forager-v0
 
 Steps every native task (Gymnasium's v5 tasks and Wetware's own bodies) with random actions and
 prints one JSON object per line: `what`, `env`, `steps_per_second` (of Wetware), `ratio` (Wetware
 over the rival, the median over rounds in which everybody has a turn), `against`, and
 `python_share` (of the time of Wetware's step, what is not spent in calls of `mujoco.batch`).
 
-The rivals: `Batch.step`, physics alone and so the limit; `Gymnasium loop`, single environments
+With `--eyes` it tells instead how many times as long a step takes with vision as without.
+
+The rivals: `Batch.step`, physics alone, over the model as its file has it; `Batch.step, same
+stages`, the same without the stages that Wetware switches off too (see `envs.idle_stages`), and so
+the limit; `Gymnasium loop`, single environments
 stepped one after the other (Gymnasium's own of a v5 task, `gymnasium.make("wetware/...")` of our
 bodies); Gymnasium's `SyncVectorEnv` over its own; and EnvPool where it has the task. EnvPool pins
 its own packages, so it lives in a virtual environment of its own:
@@ -15,6 +20,7 @@ its own packages, so it lives in a virtual environment of its own:
 """
 
 import argparse
+import copy
 import functools
 import json
 import statistics
@@ -33,6 +39,7 @@ import mujoco
 import numpy as np
 from mujoco.batch import Batch
 
+from envs.idle_stages import idle_stages
 from envs.sb3 import EngineVecEnv
 
 WORKER = Path(__file__).with_name("envpool_worker.py")
@@ -99,8 +106,10 @@ class Wetware:
         python_shares: Of each turn so far, the share of time outside the calls of the batch.
     """
 
-    def __init__(self, env_id: str, num_envs: int, num_threads: int) -> None:
-        env = envs.make_vec_env(env_id, num_envs=num_envs, num_threads=num_threads)
+    def __init__(self, env_id: str, num_envs: int, num_threads: int, **options: object) -> None:
+        env = envs.make_vec_env(
+            env_id, num_envs=num_envs, num_threads=num_threads, env_kwargs=options
+        )
         if not isinstance(env, EngineVecEnv):
             raise SystemExit(f"{env_id} is not a native task; those are {envs.native_names()}")
         self.env = env
@@ -123,13 +132,16 @@ class Wetware:
 class RawPhysics:
     """`Batch.step` alone, on as many threads, from states that Wetware's rows pass through."""
 
-    def __init__(self, wetware: Wetware, num_threads: int) -> None:
+    def __init__(self, wetware: Wetware, num_threads: int, *, every_stage: bool) -> None:
         self._env, self._actions = wetware.env, wetware.actions
         task, rows = wetware.env.engine.task, wetware.env.num_envs * SAMPLED_STEPS
         self._skip = task.frame_skip
-        self._batch = Batch(task.model, rows, num_threads)
+        model = copy.copy(task.model)
+        if every_stage:
+            model.opt.disableflags &= ~idle_stages(model)
+        self._batch = Batch(model, rows, num_threads)
         self._states = np.zeros(self._batch.state.shape)
-        self._controls = np.zeros((rows, task.model.nu))
+        self._controls = np.zeros((rows, model.nu))
 
     def turn(self, seconds: float) -> float:
         """Make the physics steps that Wetware's rows are about to make, again and again."""
@@ -221,7 +233,10 @@ def compare(env_id: str, arguments: argparse.Namespace) -> list[dict[str, object
     """Run all rounds for one task and return a record per rival."""
     num_envs, num_threads = arguments.num_envs, arguments.num_threads
     wetware = Wetware(env_id, num_envs, num_threads)
-    rivals: dict[str, Contestant] = {"Batch.step": RawPhysics(wetware, num_threads)}
+    rivals: dict[str, Contestant] = {
+        "Batch.step": RawPhysics(wetware, num_threads, every_stage=True),
+        "Batch.step, same stages": RawPhysics(wetware, num_threads, every_stage=False),
+    }
     if arguments.envpool_python and env_id in gymnasium.registry:
         rivals["EnvPool"] = EnvPool(arguments.envpool_python, env_id, num_envs, num_threads)
     if not arguments.skip_gymnasium:
@@ -251,6 +266,27 @@ def compare(env_id: str, arguments: argparse.Namespace) -> list[dict[str, object
     ]
 
 
+def cost_of_vision(env_id: str, arguments: argparse.Namespace) -> list[dict[str, object]]:
+    """Compare a body that sees with the same body blind, in turns."""
+    sizes = arguments.num_envs, arguments.num_threads
+    seeing, blind = Wetware(env_id, *sizes), Wetware(env_id, *sizes, vision=False)
+    turns = [
+        (seeing.turn(arguments.seconds), blind.turn(arguments.seconds))
+        for _ in range(arguments.rounds + 1)  # the first warms up
+    ][1:]
+    return [
+        {
+            "what": "cost of vision",
+            "env": env_id,
+            "steps_per_second": round(statistics.median(rate for rate, _ in turns)),
+            "ratio": round(statistics.median(rate / slower for slower, rate in turns), 3),
+            "against": "the same body blind, time per step",
+            "num_envs": arguments.num_envs,
+            "num_threads": arguments.num_threads,
+        }
+    ]
+
+
 def main() -> None:
     """Compare on every task asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -261,9 +297,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.7, help="length of a turn")
     parser.add_argument("--envpool-python", help="a Python that has EnvPool")
     parser.add_argument("--skip-gymnasium", action="store_true")
+    parser.add_argument("--eyes", action="store_true", help="tell what vision costs, nothing else")
     arguments = parser.parse_args()
     for env_id in arguments.tasks:
-        for record in compare(env_id, arguments):
+        for record in (cost_of_vision if arguments.eyes else compare)(env_id, arguments):
             print(json.dumps(record), flush=True)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+import mujoco
 import numpy as np
 from mujoco.batch import Batch
 
@@ -11,7 +12,6 @@ from envs.generators import draw_uniform
 from envs.retina import Retina
 from envs.rewards import tolerance
 from envs.sensor_task import SensorTask
-from envs.task import load_model
 
 _CELLS_PER_SIDE = 5
 _CELL = 0.72  # side, m
@@ -73,8 +73,9 @@ class Forager(SensorTask):
     def __init__(
         self, *, vision: bool = True, resolution: int = 8, approach_share: float = 0.1
     ) -> None:
-        model = load_model(Path(__file__).parent / "assets" / "forager.xml")
-        self._retina = Retina(model, resolution=resolution, farthest=4.0) if vision else None
+        spec = mujoco.MjSpec.from_file(str(Path(__file__).parent / "assets" / "forager.xml"))
+        model = spec.compile()
+        self._retina = Retina(spec, model, resolution=resolution, farthest=4.0) if vision else None
         extra: dict[str, tuple[int, ...]] = {"interoception": (1,)}
         if self._retina is not None:
             extra["vision"] = self._retina.shape

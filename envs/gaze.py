@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+import mujoco
 import numpy as np
 from mujoco.batch import Batch
 
@@ -11,7 +12,6 @@ from envs.generators import draw_uniform
 from envs.retina import Retina, off_axis
 from envs.rewards import tolerance
 from envs.sensor_task import SensorTask
-from envs.task import load_model
 
 _OBJECTS = ("target", "first_decoy", "second_decoy")
 _BEARINGS = np.array([0.0, 0.5, 1.0])  # of the places of objects, seen from the shoulder, rad
@@ -73,8 +73,9 @@ class Gaze(SensorTask):
         reach_margin: float = 0.2,
         gaze_margin: float = 0.8,
     ) -> None:
-        model = load_model(Path(__file__).parent / "assets" / "gaze.xml")
-        self._retina = Retina(model, resolution=resolution, farthest=1.2) if vision else None
+        spec = mujoco.MjSpec.from_file(str(Path(__file__).parent / "assets" / "gaze.xml"))
+        model = spec.compile()
+        self._retina = Retina(spec, model, resolution=resolution, farthest=1.2) if vision else None
         extra = {"vision": self._retina.shape} if self._retina else {}
         super().__init__(model, frame_skip=4, extra=extra)
         self._reach_margin = reach_margin

@@ -17,11 +17,25 @@ def draw_uniform(
     return low + (high - low) * draws
 
 
-def draw_normal(generators: Sequence[np.random.Generator], size: int) -> np.ndarray:
-    """Return each generator's `standard_normal(size)`, [n, size]."""
-    draws = np.empty((len(generators), size))
-    for generator, row in zip(generators, draws, strict=True):
-        generator.standard_normal(out=row)
+def draw_uniform_and_normal(
+    generators: Sequence[np.random.Generator], half_width: float, uniforms: int, normals: int
+) -> np.ndarray:
+    """Return what each generator draws uniformly around 0, then normally, [n, uniforms + normals].
+
+    As `uniform(-half_width, half_width, uniforms)` and `half_width * standard_normal(normals)`.
+    """
+    draws = np.empty((len(generators), uniforms + normals))
+    first, second = draws[:, :uniforms], draws[:, uniforms:]
+    for generator, uniform, normal in zip(generators, first, second, strict=True):
+        if _UNIFORM_ROUNDS_ONCE:
+            uniform[:] = generator.uniform(-half_width, half_width, uniforms)
+        else:
+            generator.random(out=uniform)
+        generator.standard_normal(out=normal)
+    if not _UNIFORM_ROUNDS_ONCE:
+        first *= half_width - -half_width
+        first += -half_width
+    second *= half_width
     return draws
 
 

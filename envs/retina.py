@@ -8,10 +8,10 @@ import mujoco
 import numpy as np
 from mujoco.batch import Batch
 
+from envs.scenery import Scenery
+
 CHANNELS = ("red", "green", "blue", "nearness")
 CAMERAS = ("fovea", "periphery")
-UNSEEN_GROUP = 1
-"""Geoms of this group are drawn in films, but the eye does not see them: its own head."""
 
 
 class Retina:
@@ -24,7 +24,9 @@ class Retina:
     falls linearly to 0 at `farthest` metres. Where there is nothing to see all four are 0.
 
     Args:
-        model: A model with the two cameras at one place, looking one way, each with its `fovy`.
+        spec: A model with the two cameras at one place, looking one way, each with its `fovy`,
+            before it is compiled; joints and mocap bodies have names.
+        model: The same, compiled.
         resolution: Rays along each side of each half.
         farthest: Distance from which on nearness is 0, m.
 
@@ -35,7 +37,9 @@ class Retina:
         ValueError: The cameras differ in more than their field of view, or there are no rays.
     """
 
-    def __init__(self, model: mujoco.MjModel, *, resolution: int, farthest: float) -> None:
+    def __init__(
+        self, spec: mujoco.MjSpec, model: mujoco.MjModel, *, resolution: int, farthest: float
+    ) -> None:
         if resolution < 1:
             raise ValueError(f"resolution must be at least 1 ray, got {resolution}")
         fovea, periphery = (model.camera(name) for name in CAMERAS)
@@ -48,26 +52,22 @@ class Retina:
         halves = [
             _pixel_directions(float(camera.fovy[0]), resolution) for camera in (fovea, periphery)
         ]
-        self._rays = np.concatenate(halves, axis=1).reshape(-1, 3)  # in the order of the pixels
+        # In the camera's frame, [3, rays], in the order of the pixels.
+        self._rays = np.ascontiguousarray(np.concatenate(halves, axis=1).reshape(-1, 3).T)
+        self._widest = float(-self._rays[2].max())  # cosine of the largest angle off the axis
+        self._scenery = Scenery(spec, model)
         # What each geom looks like: in the fovea, then in the periphery; first what is no geom.
-        colours = np.concatenate([np.zeros((1, 4)), _geom_colours(model)])
+        colours = np.concatenate([np.zeros((1, 4)), _geom_colours(self._scenery.model)])
         grey = colours.copy()
         # Rounded, so that colours of one mean cannot be told apart by its last bit.
         grey[:, :3] = colours[:, :3].mean(axis=1, keepdims=True).round(4)
         self._looks = np.concatenate([colours, grey])
         in_periphery = np.arange(2 * resolution) >= resolution
         self._first_look = np.tile(1 + in_periphery * len(colours), resolution).astype(np.int32)
-        self._groups = np.ones(mujoco.mjNGROUP, np.uint8)
-        self._groups[UNSEEN_GROUP] = 0
 
     def bind(self, batch: Batch) -> None:
-        """Take the views of the batch that tell where the eye is.
-
-        Rays are cast in a batch beside it: in its own, MuJoCo would have to start the next step
-        from the positions again, which costs as much as half the rays.
-        """
-        self._state = batch.state
-        self._caster = Batch(batch.model, batch.nsim, batch.nthread)
+        """Take the views of the batch that tell where the eye is, and what is around it."""
+        self._scenery.bind(batch)
         self._places = batch.bind("cam_xpos")[:, self._camera]
         self._axes = batch.bind("cam_xmat")[:, self._camera]
 
@@ -79,11 +79,12 @@ class Retina:
             rows: Sorted indices of the rows that look, [n]; None for all.
         """
         chosen = slice(None) if rows is None else rows
-        axes = self._axes[chosen].reshape(-1, 3, 3)
-        directions = self._rays @ axes.transpose(0, 2, 1)
-        places = self._places[chosen][:, np.newaxis]
-        self._caster.state[chosen] = self._state[chosen]
-        distance, geom = self._caster.ray(places, directions, self._groups, ids=rows)[:2]
+        axes = self._axes[chosen].reshape(-1, 3, 3)  # the eye looks along the negative third
+        directions = np.empty((len(axes), self._rays.shape[1], 3))
+        np.matmul(axes, self._rays, out=directions.transpose(0, 2, 1))
+        distance, geom = self._scenery.cast(
+            self._places[chosen], -axes[:, :, 2], directions, self._widest, rows
+        )
         seen = self._looks.take(geom + self._first_look, axis=0)
         distance /= -self._farthest
         distance += 1.0

@@ -93,7 +93,7 @@ class EngineVecEnv(VecEnv):
         now = time.perf_counter() - self._started
         endings = zip(
             rows.tolist(),
-            [engine.task.present(sensed) for sensed in engine.observation[rows]],
+            engine.task.present_each(engine.observation[rows]),
             engine.terminated[rows].tolist(),
             self._episode_return[rows].tolist(),
             engine.elapsed[rows].tolist(),
@@ -105,9 +105,10 @@ class EngineVecEnv(VecEnv):
                 "TimeLimit.truncated": not terminated,
                 "episode": {"r": episode_return, "l": length, "t": now},
             }
-            if engine.challenges.parts:
+        if engine.challenges.parts:
+            for row in rows.tolist():
                 infos[row]["challenge"] = engine.challenges.episode_info(row)
-        for row in self._rows_cut_short.intersection(rows.tolist()):
+        for row in self._rows_cut_short and self._rows_cut_short.intersection(rows.tolist()):
             del infos[row]["episode"]
             self._rows_cut_short.remove(row)
         self._episode_return[rows] = 0.0

@@ -11,6 +11,8 @@ import numpy as np
 from gymnasium import spaces
 from mujoco.batch import Batch
 
+from envs.idle_stages import idle_stages
+
 Observation = np.ndarray | dict[str, np.ndarray]
 """What is sensed, [..., D], or by modality."""
 
@@ -23,7 +25,8 @@ class Task(ABC):
     `bind`, so a step costs a handful of NumPy calls whatever the number of rows.
 
     Args:
-        model: The compiled MuJoCo model that every row starts from.
+        model: The compiled MuJoCo model that every row starts from. Stages that cannot change a
+            result are switched off in it.
         frame_skip: Physics steps per control step.
         senses: How many numbers a row senses; or the shape of each modality by its name, in the
             order in which `observe` lays them side by side. The observation space is then a Dict.
@@ -64,6 +67,7 @@ class Task(ABC):
         frame_skip: int,
         senses: int | Mapping[str, tuple[int, ...]],
     ) -> None:
+        model.opt.disableflags |= idle_stages(model)
         self.model = model
         self.frame_skip = frame_skip
         self.control_period = float(model.opt.timestep * frame_skip)
@@ -125,6 +129,14 @@ class Task(ABC):
             name: sensed[..., where].reshape(*rows, *(space[name].shape or ())).copy()
             for name, where in self.columns.items()
         }
+
+    def present_each(self, sensed: np.ndarray) -> list[Observation]:
+        """Return the same of each row of [n, D]."""
+        presented = self.present(sensed)
+        if isinstance(presented, np.ndarray):
+            return list(presented)
+        rows = zip(*presented.values(), strict=True)
+        return [dict(zip(presented, row, strict=True)) for row in rows]
 
     @abstractmethod
     def evaluate(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -159,8 +159,9 @@ class MujocoVectorEnv(VectorEnv):
     def _tell_endings(self, infos: Infos, ended: np.ndarray) -> None:
         """Put the last observations and infos of episodes that ended where Gymnasium puts them."""
         final = np.full(self.num_envs, None, object)
-        for row in np.flatnonzero(ended).tolist():
-            final[row] = self.engine.task.present(self.engine.observation[row])
+        last = self.engine.task.present_each(self.engine.observation[ended])
+        for row, observation in zip(np.flatnonzero(ended).tolist(), last, strict=True):
+            final[row] = observation
         step_info = self.engine.step_info()
         final_info: Infos = {}
         _tell(final_info, step_info, ended)

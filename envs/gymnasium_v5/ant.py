@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from mujoco.batch import Batch
 
-from envs.generators import draw_normal, draw_uniform
+from envs.generators import draw_uniform_and_normal
 from envs.gymnasium_v5.contact_forces import ContactForces
 from envs.gymnasium_v5.model import v5_model
 from envs.task import Task, sum_of_squares
@@ -86,18 +86,18 @@ class Ant(Task):
         self._xy_before = np.zeros((batch.nsim, 2))
         self._contact = ContactForces(batch)
         self._forces = self._clipped_forces()
+        self._no_force = min(max(0.0, self._smallest_force), self._largest_force)
 
     def start(self, rows: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Draw positions uniformly and velocities normally around the rest pose."""
-        nq = self.model.nq
-        self.qpos[rows] += draw_uniform(generators, -self._noise, self._noise, nq)
-        self.qvel[rows] += self._noise * draw_normal(generators, self.model.nv)
+        sizes = self.model.nq, self.model.nv
+        self.motion[rows] += draw_uniform_and_normal(generators, self._noise, *sizes)
 
     def after_start(self, rows: np.ndarray) -> None:
         """Remember where the main body is; no forces are known yet."""
         self._xy_before[rows] = self._main_xy[rows]
         self._contact.clear(rows)
-        self._forces = self._clipped_forces()
+        self._forces[rows] = self._no_force
 
     def after_step(self, rows: np.ndarray | None) -> None:
         """Sum the contact forces."""

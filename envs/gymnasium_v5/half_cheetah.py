@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from envs.generators import draw_normal, draw_uniform
+from envs.generators import draw_uniform_and_normal
 from envs.gymnasium_v5.model import v5_model
 from envs.task import Task, sum_of_squares
 
@@ -49,9 +49,8 @@ class HalfCheetah(Task):
 
     def start(self, rows: np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Draw positions uniformly and velocities normally around the rest pose."""
-        nq = self.model.nq
-        self.qpos[rows] += draw_uniform(generators, -self._noise, self._noise, nq)
-        self.qvel[rows] += self._noise * draw_normal(generators, self.model.nv)
+        sizes = self.model.nq, self.model.nv
+        self.motion[rows] += draw_uniform_and_normal(generators, self._noise, *sizes)
 
     def before_step(self) -> None:
         """Remember the horizontal positions."""

@@ -47,7 +47,7 @@ class InvertedPendulum(Task):
     def evaluate(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """End where the pole leans too far, and reward every other row."""
         terminated = np.abs(self.qpos[:, 1]) > _LARGEST_ANGLE
-        self._survive_reward = (~terminated).astype(float)
+        self._survive_reward = 1.0 - terminated
         return self._survive_reward, terminated
 
     def step_info(self) -> dict[str, np.ndarray]:

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from envs import generators
-from envs.generators import draw_normal, draw_uniform, generator_from_state, generator_state
+from envs.generators import (
+    draw_uniform,
+    draw_uniform_and_normal,
+    generator_from_state,
+    generator_state,
+)
 
 
 def fresh():
@@ -21,8 +26,11 @@ def test_draws_over_rows_equal_those_of_each_generator_to_the_last_bit(rounds_on
     for low, high in ((-0.1, 0.1), (-0.005, 0.3)):
         expected = [generator.uniform(low, high, 7) for generator in alone]
         np.testing.assert_array_equal(draw_uniform(rows, low, high, 7), expected)
-        expected = [generator.standard_normal(5) for generator in alone]
-        np.testing.assert_array_equal(draw_normal(rows, 5), expected)
+    expected = [
+        np.r_[generator.uniform(-0.1, 0.1, 3), 0.1 * generator.standard_normal(5)]
+        for generator in alone
+    ]
+    np.testing.assert_array_equal(draw_uniform_and_normal(rows, 0.1, 3, 5), expected)
 
 
 def test_a_generator_written_as_json_goes_on_where_it_was():

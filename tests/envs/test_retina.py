@@ -9,7 +9,8 @@ from analysis.stage import open_renderer
 from envs.engine import Engine
 from envs.forager import Forager
 from envs.gaze import Gaze
-from envs.retina import UNSEEN_GROUP, Retina, off_axis, picture
+from envs.retina import Retina, off_axis, picture
+from envs.scenery import UNSEEN_GROUP
 
 
 def engine_of(task, rows=3, threads=1):
@@ -120,7 +121,8 @@ def test_an_eye_in_two_places_is_refused():
     xml = """<mujoco><worldbody><body name="b"><geom name="g" size="1"/>
         <camera name="fovea"/><camera name="periphery" pos="0 0 1"/></body></worldbody></mujoco>"""
     with pytest.raises(ValueError, match="at one place"):
-        Retina(mujoco.MjModel.from_xml_string(xml), resolution=2, farthest=1.0)
+        spec = mujoco.MjSpec.from_string(xml)
+        Retina(spec, spec.compile(), resolution=2, farthest=1.0)
     with pytest.raises(ValueError, match="at least 1 ray, got 0"):
         Gaze(resolution=0)
 
