@@ -33,7 +33,7 @@ class LimitedAdam(torch.optim.Adam):
             for parameter in group["params"]
             if parameter.grad is not None
         ]
-        return torch.stack(torch._foreach_norm(gradients)).norm()
+        return torch.stack(torch._foreach_norm(gradients)).norm()  # pyright: ignore[reportPrivateImportUsage]
 
     @torch.no_grad()
     def limited_step(self, norm: float, limit: float) -> None:
@@ -63,11 +63,11 @@ class LimitedAdam(torch.optim.Adam):
     ) -> None:
         states = [self._state_of(one) for one in taught]
         steps = [state["step"] for state in states]
-        torch._foreach_add_(steps, 1.0)
+        torch._foreach_add_(steps, 1.0)  # pyright: ignore[reportPrivateImportUsage]
         first, second = group["betas"]
-        torch._fused_adam_(
+        torch._fused_adam_(  # pyright: ignore[reportPrivateImportUsage]
             [_by_rows(one) for one in taught],
-            [_by_rows(one.grad) for one in taught],
+            [_by_rows(one.grad) for one in taught if one.grad is not None],
             [_by_rows(state["exp_avg"]) for state in states],
             [_by_rows(state["exp_avg_sq"]) for state in states],
             [],
