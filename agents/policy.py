@@ -41,7 +41,7 @@ class BrainPolicy(BasePolicy):
         use_sde: Must be False; brains explore with their own `log_std`.
     """
 
-    optimizer: LimitedAdam  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleVariableOverride]
+    optimizer: LimitedAdam  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def __init__(
         self,
