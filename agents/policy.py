@@ -58,7 +58,9 @@ class BrainPolicy(BasePolicy):
         self.brain = obtain_brain(brain, observation_space, action_space)
         self.distribution = distribution_of(action_space)
         groups = self._parameter_groups()
-        self.optimizer = LimitedAdam(groups, lr=lr_schedule(1), eps=1e-5, fused=True)
+        self.optimizer = LimitedAdam(  # pyright: ignore[reportIncompatibleVariableOverride]
+            groups, lr=lr_schedule(1), eps=1e-5, fused=True
+        )
         own = self.brain.self_taught_parameters()
         self.self_taught_optimizer = (
             LimitedAdam(own, lr=self_taught_rate, eps=1e-5, fused=True) if own else None
