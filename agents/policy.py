@@ -9,6 +9,7 @@ from gymnasium import spaces
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor
 
+from agents.adam import LimitedAdam
 from agents.distributions import distribution_of
 from brains import Brain, brain_from_config, reset_where
 from brains.senses import Observation
@@ -40,6 +41,8 @@ class BrainPolicy(BasePolicy):
         use_sde: Must be False; brains explore with their own `log_std`.
     """
 
+    optimizer: LimitedAdam  # pyright: ignore[reportIncompatibleVariableOverride]
+
     def __init__(
         self,
         observation_space: spaces.Space[Any],
@@ -54,12 +57,13 @@ class BrainPolicy(BasePolicy):
         del use_sde
         self.brain = obtain_brain(brain, observation_space, action_space)
         self.distribution = distribution_of(action_space)
-        self.optimizer = torch.optim.Adam(
-            self._parameter_groups(), lr=lr_schedule(1), eps=1e-5, fused=True
+        groups = self._parameter_groups()
+        self.optimizer = LimitedAdam(  # pyright: ignore[reportIncompatibleVariableOverride]
+            groups, lr=lr_schedule(1), eps=1e-5, fused=True
         )
         own = self.brain.self_taught_parameters()
         self.self_taught_optimizer = (
-            torch.optim.Adam(own, lr=self_taught_rate, eps=1e-5, fused=True) if own else None
+            LimitedAdam(own, lr=self_taught_rate, eps=1e-5, fused=True) if own else None
         )
         # Its own generator, so that looking at an agent never changes its training.
         self.generator = torch.Generator().manual_seed(torch.initial_seed())

@@ -15,6 +15,7 @@ from stable_baselines3.common.utils import obs_as_tensor, safe_mean
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
+from agents.adam import LimitedAdam
 from agents.agent_file import load_agent, save_agent
 from agents.errors import NonFiniteError
 from agents.garbage import only_new_garbage
@@ -298,20 +299,19 @@ class BrainPPO(OnPolicyAlgorithm):
                     history[name].append(value)
 
     def _descend(
-        self, optimizer: torch.optim.Optimizer, loss: Tensor, measured: dict[str, Tensor]
+        self, optimizer: LimitedAdam, loss: Tensor, measured: dict[str, Tensor]
     ) -> dict[str, float]:
         """Take one step down a loss; return what was measured and the gradient's norm.
 
         The norm is that before it was limited.
         """
-        optimizer.zero_grad()
+        optimizer.forget_gradients()
         loss.backward()
-        parameters = [one for group in optimizer.param_groups for one in group["params"]]
-        norm = torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
+        norm = optimizer.gradient_norm()
         values = torch.stack([*(value.detach() for value in measured.values()), norm]).tolist()
         found = dict(zip((*measured, "gradient_norm"), values, strict=True))
         self._require_finite(found)
-        optimizer.step()
+        optimizer.limited_step(found["gradient_norm"], self.max_grad_norm)
         return found
 
     def _require_finite(self, measured: dict[str, float]) -> None:

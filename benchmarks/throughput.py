@@ -74,7 +74,7 @@ def work(name: str, env_id: str, threads: int) -> None:
 
     mujoco.set_mju_user_warning(lambda _: None)  # Gymnasium's models use deprecated attributes
     torch.set_num_threads(threads)
-    model = _rival(name, env_id) if name in RIVALS else _ours(name, env_id, threads)
+    model = _rival(name, env_id) if name in RIVALS else learner_of(name, env_id, threads)
     learn: Callable[..., Any] = model.learn
     for line in sys.stdin:
         before, start = model.num_timesteps, time.perf_counter()
@@ -84,7 +84,7 @@ def work(name: str, env_id: str, threads: int) -> None:
         print(rate, flush=True)
 
 
-def _ours(brain: str, env_id: str, threads: int) -> Any:
+def learner_of(brain: str, env_id: str, threads: int) -> Any:
     """Return a learner as `train.py env=... brain=...` makes it; options stand after a colon."""
     from hydra import compose, initialize_config_dir
 

@@ -112,4 +112,6 @@ class AssociativePlasticity(FastWeightPart):
 
     def _say(self, found: Tensor) -> PlasticOutput:
         found = found / self.size**0.5
-        return PlasticOutput(self.alpha * self.to_current(found), self.to_action(found))
+        # alpha is multiplied into the map, which is smaller than what comes out of it.
+        onward = self.alpha.unsqueeze(-1) * self.to_current.weight
+        return PlasticOutput(nn.functional.linear(found, onward), self.to_action(found))

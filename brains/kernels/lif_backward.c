@@ -11,7 +11,7 @@
 #endif
 
 #define PANEL (2 * LANES) /* columns of the dense product that are in registers at once */
-#define TILE 4            /* rows of the dense product that are in registers at once */
+#define TILE 8            /* rows of the dense product that are in registers at once */
 
 /* Sums over the steps and rows of a group, [N] each; then over the groups. */
 enum { NORM_WEIGHT, NORM_BIAS, MEMBRANE, READOUT, ADAPTATION, STRENGTH, SUMS };
