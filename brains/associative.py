@@ -21,7 +21,7 @@ class AssociativePlasticity(FastWeightPart):
 
         key, query, value = tanh(P code + Q memory)
         E <- (1 - k) E + k value x key                  M <- clip(lambda M + eta m E, -c, c)
-        r = M query / sqrt(size)
+        r = g M query / sqrt(size)
         current = alpha (W_c r)                         action = W_a r
 
     with `m` the gate. `alpha` and `W_a` start small: the brain starts as its twin without fast
@@ -38,6 +38,7 @@ class AssociativePlasticity(FastWeightPart):
         initial_rate: eta at the start.
         decays: Lowest and highest lambda at the start.
         initial_alpha: alpha at the start, and gain of the orthogonal initial W_a.
+        read_gain: How loud what is found is, g.
         survives_episodes: Whether M outlives an episode.
         rate_scale: Learning rate of alpha, eta and lambda, relative to the rest.
 
@@ -58,6 +59,7 @@ class AssociativePlasticity(FastWeightPart):
         initial_rate: float,
         decays: tuple[float, float],
         initial_alpha: float,
+        read_gain: float,
         survives_episodes: bool,
         rate_scale: float,
     ) -> None:
@@ -74,6 +76,7 @@ class AssociativePlasticity(FastWeightPart):
             rate_scale=rate_scale,
         )
         self.memory_size, self.size = memory_size, size
+        self.loudness = read_gain / size**0.5
         self.from_code: nn.Module = nn.Linear(code_size, 3 * size)
         self.from_memory = nn.Linear(memory_size, 3 * size, bias=False)
         self.to_current = nn.Linear(size, drive_size, bias=False)
@@ -111,7 +114,7 @@ class AssociativePlasticity(FastWeightPart):
         return Association(value, key, self.gain(inputs.gate, value)), query
 
     def _say(self, found: Tensor) -> PlasticOutput:
-        found = found / self.size**0.5
+        found = self.loudness * found
         # alpha is multiplied into the map, which is smaller than what comes out of it.
         onward = self.alpha.unsqueeze(-1) * self.to_current.weight
         return PlasticOutput(nn.functional.linear(found, onward), self.to_action(found))

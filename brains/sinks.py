@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-GATE_AT_REST = 0.5  # share of its bound at which the gate stands when all levels are 0
-
 
 class Sink(nn.Module):
     """Sets one thing from the levels, within bounds; at rest it leaves the brain as it is.
@@ -16,7 +14,7 @@ class Sink(nn.Module):
 
     | sink | value | at rest | within |
     |---|---|---|---|
-    | plasticity | b tanh(s + atanh(1 / 2)) | b / 2 | [-b, b] |
+    | plasticity | b tanh(s + atanh(r)) | b r | [-b, b] |
     | gain, attention | exp(b tanh(s)) | 1 | [exp(-b), exp(b)] |
     | exploration | b tanh(s) | 0 | [-b, b] |
 
@@ -25,13 +23,16 @@ class Sink(nn.Module):
         size: Numbers that it sets.
         modulators: Names of the levels.
         hidden_size: Units of the network that learns how levels combine.
-        bound: b; the gate of plasticity is 1 at rest with a bound of 2.
+        bound: b.
+        rest: r, share of its bound at which the gate of plasticity stands when all levels are 0; at
+            0 only what is better, worse or other than expected is learned.
         learned: Whether couplings learn with the policy. Exploration had better not: a policy is
             paid at once for giving it up.
         **couplings: Initial couplings by modulator; 0 for those that are not named.
 
     Raises:
-        ValueError: If the sink or a coupling is unknown.
+        ValueError: If the sink or a coupling is unknown, or `rest` is not for this sink or not
+            within (-1, 1).
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Sink(nn.Module):
         hidden_size: int,
         *,
         bound: float,
+        rest: float = 0.0,
         learned: bool = True,
         **couplings: float,
     ) -> None:
@@ -51,7 +53,11 @@ class Sink(nn.Module):
         unknown = sorted(set(couplings) - set(modulators))
         if unknown:
             raise ValueError(f"{name} couples to {unknown[0]!r}, but there are {list(modulators)}")
-        self.shape, self.bound = SHAPES[name], bound
+        if rest and name != "plasticity":
+            raise ValueError(f"only the gate of plasticity has a rest, not {name}")
+        if not -1.0 < rest < 1.0:
+            raise ValueError(f"rest must lie within (-1, 1), got {rest}")
+        self.shape, self.bound, self.offset = SHAPES[name], bound, math.atanh(rest)
         row = torch.tensor([float(couplings.get(modulator, 0.0)) for modulator in modulators])
         self.couplings = nn.Parameter(row.repeat(size, 1), requires_grad=learned)
         self.combined = nn.Linear(hidden_size, size, bias=False) if learned else None
@@ -63,24 +69,20 @@ class Sink(nn.Module):
         wish = nn.functional.linear(levels, self.couplings)
         if self.combined is not None:
             wish = wish + self.combined(hidden)
-        return self.shape(wish, self.bound)
-
-
-def _signed_gate(wish: Tensor, bound: float) -> Tensor:
-    return bound * (wish + math.atanh(GATE_AT_REST)).tanh()
+        return self.shape(wish + self.offset if self.offset else wish, self.bound)
 
 
 def _factor(wish: Tensor, bound: float) -> Tensor:
     return (bound * wish.tanh()).exp()
 
 
-def _offset(wish: Tensor, bound: float) -> Tensor:
+def _signed(wish: Tensor, bound: float) -> Tensor:
     return bound * wish.tanh()
 
 
 SHAPES: dict[str, Callable[[Tensor, float], Tensor]] = {
-    "plasticity": _signed_gate,
+    "plasticity": _signed,
     "gain": _factor,
-    "exploration": _offset,
+    "exploration": _signed,
     "attention": _factor,
 }

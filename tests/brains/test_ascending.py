@@ -14,7 +14,7 @@ from brains.recurrent import tree_leaves
 ROWS = 3
 NEUTRAL = {"rate_exponent": 0.5, "entropy_exponent": 0.5, "value_exponent": 0.5}
 SINKS = {
-    "plasticity": {"bound": 2.0, "dopamine": 0.5},
+    "plasticity": {"bound": 2.0, "rest": 0.5, "dopamine": 0.5},
     "gain": {"bound": 0.3, "noradrenaline": 0.5},
     "exploration": {"bound": 0.3, "dopamine": -0.5},
     "attention": {"bound": 0.7, "acetylcholine": 0.5},
@@ -124,6 +124,24 @@ def test_a_sink_moves_as_it_is_coupled(sink, modulator_name, sign):
         getattr(part.modulate(level_row(**{modulator_name: level})), sink) for level in (-1.0, 1.0)
     )
     assert torch.all((high - low) * sign > 0)
+
+
+def test_a_gate_that_rests_at_zero_learns_only_where_something_is_told():
+    part = modulator(sinks={**SINKS, "plasticity": {"bound": 2.0, "dopamine": 0.5}})
+    told = torch.tensor([[0.0, 0.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0], [-1.0, 0.0, 0.0, 0.0]])
+    still, better, worse = part.modulate(told).plasticity
+    assert (still == 0).all()
+    torch.testing.assert_close(better, torch.full((4,), 2 * math.tanh(0.5)))
+    torch.testing.assert_close(worse, -better)
+
+
+@pytest.mark.parametrize(
+    ("sink", "rest", "complaint"),
+    [("gain", 0.5, "only the gate of plasticity"), ("plasticity", 1.0, "within")],
+)
+def test_a_rest_that_cannot_be_is_refused(sink, rest, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        modulator(sinks={**SINKS, sink: {"bound": 1.0, "rest": rest}})
 
 
 def test_sinks_stay_within_their_bounds():
