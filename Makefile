@@ -21,8 +21,8 @@ setup: $(STAMP)  ## install into .venv
 train: $(STAMP)  ## train and film a brain; ARGS="env=Hopper-v5 brain=gru" changes what
 	@$(BIN)/python train.py $(ARGS)
 
-test: $(STAMP)  ## run the tests; ARGS="-k resume" picks some
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
+test: $(STAMP)  ## run the tests, as many at a time as there are cores; ARGS="-k resume" picks some
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist loadfile $(ARGS)
 
 lint: $(STAMP)  ## check style and types
 	@$(BIN)/ruff format --check .

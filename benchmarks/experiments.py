@@ -57,11 +57,11 @@ VARIANTS = {
     "gru": ("brain=gru",),
     "gru_small": ("brain=gru", "brain.size=small"),
     "gru_told_what_is_missing": ("brain=gru", FEEDBACK),
-    "gru_matched": ("brain=gru", FEEDBACK, "brain.controller.hidden_size=465"),
+    "gru_matched": ("brain=gru", FEEDBACK, "brain.controller.hidden_size=455"),
     "mlp": ("brain=mlp",),
 }  # fmt: skip
 """Options of train.py by the name of a brain. `gru_matched` has as many parameters as `full`, but
-for a twentieth, and senses the previous action and reward as `full` does."""
+for a fiftieth, and senses the previous action and reward as `full` does."""
 
 SPEEDS = {
     "full": 2400, "full_small": 3500, "spiking": 5300, "rate": 5300, "gru": 5300,
@@ -114,7 +114,7 @@ EXPERIMENTS = {
         "also in ways never trained on?",
         worlds=("reacher_remapped",),
         variants=("full", "full_without_plasticity", "gru_matched"),
-        steps=200_000,
+        steps=500_000,
         reference="full",
         tests=HELD_OUT,
         lesions={"full": (*AT_ONSET, *MODULATOR)},
@@ -124,7 +124,7 @@ EXPERIMENTS = {
         "Do fast weights and dopamine help where only what was paid tells which target pays?",
         worlds=("reversal",),
         variants=("full", "full_without_plasticity", "full_without_neuromodulator", "gru_matched"),
-        steps=200_000,
+        steps=400_000,
         reference="full",
         lesions={"full": (*FAST_WEIGHTS, *MODULATOR)},
     ),

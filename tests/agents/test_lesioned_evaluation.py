@@ -28,6 +28,7 @@ PLASTIC = {
     "initial_alpha": 0.5,
     "survives_episodes": False,
     "rate_scale": 1.0,
+    "read_gain": 1.0,
 }
 FEW = Conditions(episodes=2, seed=40, num_envs=2)
 SOON = (*LEG_LOSS, "challenge.severity=hard")
