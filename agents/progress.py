@@ -23,8 +23,9 @@ COLUMNS = (
     "firing_rate",
     "dopamine",
     "synaptic_ops_per_action",
-    "macs_per_action",
     "spikes_per_action",
+    "macs_per_action",
+    "dense_macs_per_action",
 )
 """Columns that every run has, blank where its brain or learner knows no such thing."""
 

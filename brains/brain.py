@@ -14,23 +14,21 @@ What flows up a step is replayed with a gradient; what comes back from the step 
 modulators, predictions) is data in the percept, see brains/percept.py.
 """
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from brains.controller import Controller
-from brains.energy import operations_of, total
 from brains.neuromodulation import Event, LearnerGains, Modulation, Neuromodulator
+from brains.paces import Paces, check_paces, pace_of
 from brains.percept import Percept
 from brains.perception import Perception
 from brains.plasticity import PlasticInput, Plasticity, PlasticOutput
 from brains.recurrent import RecurrentModule
 from brains.senses import Observation, Senses
+from brains.telemetry import measures_of, signals_of
 from brains.world_model import WorldModel
-
-Paces = Mapping[str, Union[float, "Paces"]]
 
 
 class BrainOutput(NamedTuple):
@@ -88,9 +86,7 @@ class Brain(RecurrentModule[BrainState]):
         initial_log_std: Log standard deviation of exploration at the start.
         exploration_rate_scale: Learning rate of `log_std` relative to the rest: at the full rate
             exploration may be given up for the first gait that is found.
-        paces: Learning rates of parts relative to the rest, nested as the parts are, such as
-            `{"controller": {"input": 0.1}}`; on top of those that parts set themselves. Names
-            that a part does not have are passed over, since another option may have them.
+        paces: Learning rates of parts relative to the rest, on top of those they set themselves.
 
     Raises:
         ValueError: If the neuromodulator needs a reward that is not sensed, or `paces` names a
@@ -131,9 +127,7 @@ class Brain(RecurrentModule[BrainState]):
         self.log_std = nn.Parameter(torch.full((action_size,), initial_log_std))
         self.rate_scales = {"log_std": exploration_rate_scale}
         self.paces = paces
-        parts = {name for name, _ in self.named_children()}
-        if unknown := sorted(set(paces) - parts):
-            raise ValueError(f"paces names {unknown[0]!r}, but a brain has {sorted(parts)}")
+        check_paces(paces, (name for name, _ in self.named_children()))
         # The unit of the critic, which the learner keeps up to date.
         self.register_buffer("reward_deviation", torch.ones(()))
 
@@ -249,48 +243,15 @@ class Brain(RecurrentModule[BrainState]):
 
     def activity(self, state: BrainState) -> dict[str, Tensor]:
         """Return scalar measures of what the parts are doing, by name; averages over rows."""
-        measured = {**self.controller.activity(state.controller)}
-        measured |= self.plasticity.activity(state.plasticity)
-        measured |= self.world_model.activity(state.world_model)
-        measured |= self.perception.activity(state.code)
-        if self.perception.predicted_size:
-            measured["prediction_error"] = state.surprise.mean().sqrt()
-        for name, level in zip(self.neuromodulator.names, state.modulators.unbind(-1), strict=True):
-            measured[name] = level.mean()
-        return measured | self._work(state)
-
-    def _work(self, state: BrainState) -> dict[str, Tensor]:
-        """Return the operations per action, by column; without spikes there are none of theirs."""
-        done = total(operations_of(self, state).values())
-        spiking = {
-            "synaptic_ops_per_action": done.synaptic_ops,
-            "spikes_per_action": done.spikes,
-        }
-        work = {name: count for name, count in spiking.items() if isinstance(count, Tensor)}
-        return {"macs_per_action": torch.as_tensor(float(done.macs)), **work}
+        return measures_of(self, state)
 
     def signals(self, state: BrainState) -> dict[str, Tensor]:
         """Return what can be watched in each row, [B] or [B, n] each, by name."""
-        shown = {**self.controller.signals(state.controller)}
-        shown |= self.plasticity.signals(state.plasticity)
-        shown |= self.world_model.signals(state.world_model)
-        shown |= dict(zip(self.neuromodulator.names, state.modulators.unbind(-1), strict=True))
-        if self.perception.predicted_size:
-            shown["surprise"] = state.surprise
-        if self.perception.code_size:
-            shown["code"] = state.code
-        return shown
+        return signals_of(self, state)
 
     def rate_scale(self, name: str) -> float:
         """Return the learning rate of a parameter relative to the rest, by its full name."""
-        owner, _, leaf = name.rpartition(".")
-        scales: dict[str, float] = getattr(self.get_submodule(owner), "rate_scales", {})
-        pace: Paces | float = self.paces
-        for part in name.split("."):
-            if isinstance(pace, float | int):
-                break
-            pace = pace.get(part, 1.0)
-        return scales.get(leaf, 1.0) * (pace if isinstance(pace, float | int) else 1.0)
+        return pace_of(self, name, self.paces)
 
 
 def _plus(base: Tensor, addition: Tensor | None) -> Tensor:

@@ -8,10 +8,11 @@ import torch
 from gymnasium import spaces
 from torch import nn
 
-from brains.brain import Brain, Paces
+from brains.brain import Brain
 from brains.controller import Controller
 from brains.factory import factory_from_config
 from brains.neuromodulation import Neuromodulator, NoNeuromodulator
+from brains.paces import Paces
 from brains.perception import DirectPerception, Perception
 from brains.plasticity import NoPlasticity, Plasticity
 from brains.reflex import NoReflex

@@ -141,8 +141,27 @@ def test_with_memory_a_population_must_be_sparse_to_win_and_without_it_always_wi
 def test_activity_has_the_columns_and_leaves_those_of_spikes_blank_without_them():
     spiking, gru = brain_of("spiking", controller_changes={"hidden_size": 8}), brain_of("gru")
     spikes = {"synaptic_ops_per_action", "spikes_per_action"}
-    assert spikes | {"macs_per_action"} <= set(spiking.activity(lived(spiking)))
+    costs = {"macs_per_action", "dense_macs_per_action"}
+    costs |= {f"{kind}/{name}" for kind in ("energy", "dense_energy") for name in CONSTANTS}
+    assert spikes | costs <= set(spiking.activity(lived(spiking)))
     measured = gru.activity(lived(gru))
-    assert not spikes & set(measured)
+    assert not spikes & set(measured) and costs <= set(measured)
     heard = 3 * 128 * (INPUT_SIZE + 128) + 128 * ACTIONS
     assert measured["macs_per_action"].item() == heard
+    assert measured["energy/45nm"].item() == pytest.approx(heard * 4.6e-3)
+
+
+def test_energy_in_the_record_is_what_the_counted_operations_cost():
+    brain = brain_of("spiking", controller_changes={"hidden_size": 8})
+    measured = {name: value.item() for name, value in brain.activity(lived(brain)).items()}
+    done = Operations(
+        measured["macs_per_action"],
+        measured["synaptic_ops_per_action"],
+        measured["spikes_per_action"],
+        measured["dense_macs_per_action"],
+    )
+    assert done.dense_macs > done.macs
+    for name, constants in CONSTANTS.items():
+        assert measured[f"energy/{name}"] == pytest.approx(nanojoules(done, constants))
+        dense = dense_nanojoules(done, constants)
+        assert measured[f"dense_energy/{name}"] == pytest.approx(dense)
