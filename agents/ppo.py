@@ -19,9 +19,10 @@ from agents.adam import LimitedAdam
 from agents.agent_file import load_agent, save_agent
 from agents.errors import NonFiniteError
 from agents.garbage import only_new_garbage
-from agents.learning_rate import KLAdaptiveRate, LearningRate, as_learning_rate
+from agents.learning_rate import LearningRate, as_learning_rate
 from agents.losses import approximate_kl, clipped_surrogate, explained_variance
 from agents.policy import BrainPolicy, BrainSource
+from agents.recipe import recipe_of
 from agents.reward_scaling import RewardScaler
 from agents.rollout import Minibatch, Rollout
 from agents.training_state import (
@@ -31,10 +32,6 @@ from agents.training_state import (
     read_learned_state,
 )
 from brains import Brain, LearnerGains, reset_where, tree_map
-
-DEFAULT_RATE = KLAdaptiveRate(
-    initial=9e-4, minimum=1e-4, maximum=9e-4, kl_low=0.035, kl_high=0.08, factor=1.5, anneal=True
-)
 
 
 class BrainPPO(OnPolicyAlgorithm):
@@ -48,7 +45,9 @@ class BrainPPO(OnPolicyAlgorithm):
         env: Environment or SB3 vectorised environment to learn in; may be None to predict only.
         seed: Seed of weights, exploration, minibatches and environment.
         device: Where tensors live.
-        learning_rate: A schedule, or a plain number for a constant rate.
+        learning_rate: A schedule, or a plain number for a constant rate. This, `segment_length`
+            and `n_minibatches` are the brain's own where they are not given: the section
+            `learning` of its description.
         n_steps: Steps of each row per update.
         segment_length: Steps over which gradients flow; divides `n_steps`.
         n_epochs: Passes over a rollout.
@@ -77,11 +76,11 @@ class BrainPPO(OnPolicyAlgorithm):
         *,
         seed: int | None = 0,
         device: str | torch.device = "cpu",
-        learning_rate: LearningRate | float = DEFAULT_RATE,
+        learning_rate: LearningRate | float | None = None,
         n_steps: int = 64,
-        segment_length: int = 16,
+        segment_length: int | None = None,
         n_epochs: int = 5,
-        n_minibatches: int = 8,
+        n_minibatches: int | None = None,
         gamma: float = 0.99,
         gae_lambda: float = 0.95,
         clip_range: float = 0.2,
@@ -94,9 +93,11 @@ class BrainPPO(OnPolicyAlgorithm):
         stats_window_size: int = 100,
         _setup: bool = True,
     ) -> None:
-        self.rate = as_learning_rate(learning_rate)
-        self.segment_length = segment_length
-        self.n_epochs, self.n_minibatches = n_epochs, n_minibatches
+        recipe = recipe_of(brain)
+        self.rate = as_learning_rate(recipe.schedule() if learning_rate is None else learning_rate)
+        self.segment_length = recipe.segment_length if segment_length is None else segment_length
+        self.n_epochs = n_epochs
+        self.n_minibatches = recipe.n_minibatches if n_minibatches is None else n_minibatches
         self.clip_range = clip_range
         self.self_taught_rate, self.self_taught_epochs = self_taught_rate, self_taught_epochs
         self.brain_source = brain

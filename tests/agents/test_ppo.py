@@ -274,13 +274,26 @@ def test_it_learns_to_balance_a_pole():
     assert after > 5 * before
 
 
-def test_defaults_are_those_of_the_configuration():
+@pytest.mark.parametrize("name", ["spiking", "gru", "mlp", "full"])
+def test_a_brain_is_taught_from_python_as_from_the_command_line(name):
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("train", overrides=["brain=spiking", "agent=ppo"])
+        config = compose("train", overrides=[f"brain={name}", "agent=ppo"])
     agent = OmegaConf.to_container(config.agent, resolve=True)
-    model = BrainPPO(described("spiking"), pendulums())
+    model = BrainPPO(described(name), pendulums(name=name))
     assert agent.pop("learning_rate") == model.rate.description()
     names = {"value_coefficient": "vf_coef", "entropy_coefficient": "ent_coef"}
     agent.pop("_target_")
-    for name, value in agent.items():
-        assert getattr(model, names.get(name, name)) == value, name
+    for attribute, value in agent.items():
+        assert getattr(model, names.get(attribute, attribute)) == value, attribute
+
+
+def test_agents_made_one_after_another_share_no_learning_rate():
+    one, other = (BrainPPO(described("spiking"), pendulums()) for _ in range(2))
+    before = other.rate.rate(1.0)
+    one.rate.observe(1.0)
+    assert one.rate.rate(1.0) < before == other.rate.rate(1.0)
+
+
+def test_a_recipe_with_a_number_that_none_has_is_refused_by_its_name():
+    with pytest.raises(ValueError, match="learning has 'speed', but a recipe has"):
+        BrainPPO({**described("gru"), "learning": {"speed": 1.0}}, pendulums())
