@@ -22,6 +22,10 @@ WORLDS = {
     ),
     "cheetah_distracted": ("env=HalfCheetah-v5", "distractors=hard"),
     "reacher_remapped": ("env=Reacher-v5", "challenge=motor_remap", "challenge.severity=easy"),
+    "reacher_remapped_from_start": (
+        "env=Reacher-v5", "challenge=motor_remap", "challenge.severity=easy",
+        "challenge/onset=start",
+    ),
     "cheetah_remapped": (
         "env=HalfCheetah-v5", "challenge=motor_remap", "challenge.severity=medium",
     ),
@@ -118,6 +122,17 @@ EXPERIMENTS = {
         reference="full",
         tests=HELD_OUT,
         lesions={"full": (*AT_ONSET, *MODULATOR)},
+        lesioned_in="held_out",
+    ),
+    "motor_remap_2_from_start": Experiment(
+        "Do fast weights and dopamine help an arm that must find out in each episode "
+        "how its two motors are mapped?",
+        worlds=("reacher_remapped_from_start",),
+        variants=("full", "full_without_plasticity", "gru_matched"),
+        steps=300_000,
+        reference="full",
+        tests=HELD_OUT,
+        lesions={"full": (*FAST_WEIGHTS, *MODULATOR)},
         lesioned_in="held_out",
     ),
     "reversal": Experiment(
