@@ -21,6 +21,7 @@ WORLDS = {
         "challenge/onset=start",
     ),
     "cheetah_distracted": ("env=HalfCheetah-v5", "distractors=hard"),
+    "cheetah_less_distracted": ("env=HalfCheetah-v5", "distractors=medium"),
     "reacher_remapped": ("env=Reacher-v5", "challenge=motor_remap", "challenge.severity=easy"),
     "reacher_remapped_from_start": (
         "env=Reacher-v5", "challenge=motor_remap", "challenge.severity=easy",
@@ -166,6 +167,13 @@ EXPERIMENTS = {
     "irrelevant_inputs": Experiment(
         "Does a sparse code help where nine tenths of what is sensed is irrelevant?",
         worlds=("cheetah_distracted",),
+        variants=("full", "full_with_dense_code", "full_without_sparse_code"),
+        steps=600_000,
+        reference="full",
+    ),
+    "irrelevant_inputs_fewer": Experiment(
+        "Does a sparse code help where three quarters of what is sensed is irrelevant?",
+        worlds=("cheetah_less_distracted",),
         variants=("full", "full_with_dense_code", "full_without_sparse_code"),
         steps=200_000,
         reference="full",

@@ -51,7 +51,6 @@ def made(world, variant):
 def test_every_world_and_variant_is_asked_for():
     assert {world for world, _ in CASES} == set(WORLDS)
     assert {variant for _, variant in CASES} == set(VARIANTS)
-    assert len(CASES) == 34
 
 
 @pytest.mark.parametrize(("world", "variant"), CASES)
