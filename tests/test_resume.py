@@ -45,7 +45,10 @@ CASES = {
 """Every brain and baseline joins by having a file in conf/; and bodies that break and tell it."""
 
 WITH_MODALITIES = [
-    *((f"env={body}",) for body in ("Forager", "Gaze", "Quadruped", "Reversal", "TMaze", "Whisker")),
+    *(
+        (f"env={body}",)
+        for body in ("Forager", "Gaze", "Quadruped", "Reversal", "TMaze", "Whisker")
+    ),
     ("env=InvertedPendulum-v5", "feedback=[action,reward]"),
     ("env=InvertedPendulum-v5", "distractors=medium"),
 ]
