@@ -20,6 +20,7 @@ def evaluate(config: "DictConfig") -> None:
     """Evaluate every run that is named; film it if asked; compare several, and lesioned ones."""
     import torch
 
+    from agents.device import require_device
     from agents.errors import UsageError
     from agents.lesions import lesions_of
     from analysis.ablation import reference_of
@@ -30,6 +31,7 @@ def evaluate(config: "DictConfig") -> None:
     for key, least in least_values.items():
         if config[key] < least:
             raise UsageError(f"{key} must be at least {least}, got {config[key]}")
+    require_device(config.device)
     lesions = lesions_of(config.lesion)
     if lesions and config.video:
         raise UsageError("films show the intact brain: leave out video=true or lesion=...")

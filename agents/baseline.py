@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from gymnasium.utils import seeding
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import Logger
@@ -50,15 +51,20 @@ class Baseline(BaseAlgorithm):
 
     Attributes:
         LOGGED: SB3's names of what goes into progress.csv, by column.
+        POLICY: SB3's name of the network for a body whose observation is one array.
+        POLICY_OF_MODALITIES: Its name for the same network behind an observation of several
+            modalities, which are flattened and put side by side.
     """
 
     LOGGED: Mapping[str, str]
+    POLICY = "MlpPolicy"
+    POLICY_OF_MODALITIES = "MultiInputPolicy"
 
-    def __init__(
-        self, brain: None, env: VecEnv, *, policy: str, normalise: bool, **options: Any
-    ) -> None:
+    def __init__(self, brain: None, env: VecEnv, *, normalise: bool, **options: Any) -> None:
         if brain is not None:
             raise ValueError(f"{type(self).__name__} brings its own network: leave brain=... out")
+        several = isinstance(env.observation_space, spaces.Dict)
+        policy = self.POLICY_OF_MODALITIES if several else self.POLICY
         self.normaliser = AlignedNormalize(env) if normalise else None
         super().__init__(policy, self.normaliser or env, **options)
         self.set_logger(Logger(None, []))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import torch
 from sb3_contrib import RecurrentPPO
 from sb3_contrib.common.recurrent.type_aliases import RNNStates
@@ -11,6 +12,9 @@ from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.baseline import Baseline
+
+Stored = np.ndarray | dict[str, np.ndarray]
+"""A column of a replay buffer, [steps, bodies, ...]: one array, or one for each modality."""
 
 
 class OnPolicyBaseline(Baseline):
@@ -24,7 +28,6 @@ class OnPolicyBaseline(Baseline):
             ent_coef, vf_coef, max_grad_norm: As in `stable_baselines3.PPO`.
     """
 
-    POLICY: str
     LOGGED = MappingProxyType(
         {
             "learning_rate": "train/learning_rate",
@@ -55,7 +58,6 @@ class OnPolicyBaseline(Baseline):
         super().__init__(
             brain,
             env,
-            policy=self.POLICY,
             normalise=normalise,
             seed=seed,
             device=device,
@@ -75,13 +77,12 @@ class OnPolicyBaseline(Baseline):
 class Sb3PPO(OnPolicyBaseline, PPO):
     """PPO with a feed-forward network."""
 
-    POLICY = "MlpPolicy"
-
 
 class Sb3RecurrentPPO(OnPolicyBaseline, RecurrentPPO):
     """PPO with an LSTM, whose memory is carried from one rollout to the next."""
 
     POLICY = "MlpLstmPolicy"
+    POLICY_OF_MODALITIES = "MultiInputLstmPolicy"
 
     def _last(self) -> dict[str, Any]:
         states = self._last_lstm_states
@@ -139,7 +140,6 @@ class Sb3SAC(Baseline, SAC):
         super().__init__(
             brain,
             env,
-            policy="MlpPolicy",
             normalise=False,
             seed=seed,
             device=device,
@@ -158,7 +158,7 @@ class Sb3SAC(Baseline, SAC):
         buffer = self.replay_buffer
         assert buffer is not None
         filled = len(buffer.rewards) if buffer.full else buffer.pos
-        arrays = {name: getattr(buffer, name)[:filled] for name in self.BUFFER}
+        arrays = {name: _first(getattr(buffer, name), filled) for name in self.BUFFER}
         replay = {"pos": buffer.pos, "full": buffer.full, "arrays": arrays}
         entropy = None if self.log_ent_coef is None else self.log_ent_coef.detach()
         return {**super()._last(), "replay": replay, "log_entropy_coefficient": entropy}
@@ -168,8 +168,24 @@ class Sb3SAC(Baseline, SAC):
         buffer, replay = self.replay_buffer, last["replay"]
         assert buffer is not None
         for name, array in replay["arrays"].items():
-            getattr(buffer, name)[: len(array)] = array
+            _fill(getattr(buffer, name), array)
         buffer.pos, buffer.full = replay["pos"], replay["full"]
         if self.log_ent_coef is not None:
             with torch.no_grad():
                 self.log_ent_coef.copy_(last["log_entropy_coefficient"])
+
+
+def _first(column: Stored, rows: int) -> Stored:
+    """Return the first rows of what a replay buffer stores: an array, or one per modality."""
+    if isinstance(column, dict):
+        return {name: array[:rows] for name, array in column.items()}
+    return column[:rows]
+
+
+def _fill(column: Stored, rows: Stored) -> None:
+    """Write rows to the beginning of what a replay buffer stores."""
+    if isinstance(column, dict):
+        for name, array in column.items():
+            array[: len(rows[name])] = rows[name]
+    else:
+        column[: len(rows)] = rows

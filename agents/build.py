@@ -7,6 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 from stable_baselines3.common.vec_env import VecEnv
 
 import envs
+from agents.device import require_device
 from agents.errors import UsageError
 from brains.factory import factory_from_config
 
@@ -86,8 +87,10 @@ def build_agent(config: DictConfig, env: VecEnv) -> Learner:
         env: The bodies that it will live in.
 
     Raises:
-        UsageError: The description does not fit the learner, the brain or the body.
+        UsageError: The description does not fit the learner, the brain or the body, or its device
+            cannot be used here.
     """
+    require_device(config.device)
     options: Any = OmegaConf.to_container(config.agent, resolve=True)
     brain: Any = OmegaConf.to_container(config.brain, resolve=True)
     try:

@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from agents.config_check import differing_keys
+from agents.device import why_not
 from agents.errors import CheckpointError, NonFiniteError, RunError, UsageError
 from agents.progress import tell
 from agents.run_folder import RunFolder
@@ -124,7 +125,10 @@ def _resume(folder: RunFolder, config: DictConfig, overrides: Sequence[str]) -> 
     for key in BUDGET_KEYS:
         if any(name.split(".")[0] == key for name in asked):
             kept[key] = config[key]
-    return _go_on(folder, kept)
+    run = _go_on(folder, kept)
+    if not run.finished:
+        _require_its_device(run)
+    return run
 
 
 def _go_on(folder: RunFolder, config: DictConfig) -> TrainingRun:
@@ -136,6 +140,16 @@ def _go_on(folder: RunFolder, config: DictConfig) -> TrainingRun:
     if "env" not in state and not run.finished:
         raise UsageError(f"{folder.path} cannot be resumed: its body's state cannot be saved")
     return run
+
+
+def _require_its_device(run: TrainingRun) -> None:
+    """Raise a UsageError that fits a resumed run, whose device no option can change."""
+    reason = why_not(run.config.device)
+    if reason:
+        raise UsageError(
+            f"{run.folder.path} cannot be resumed: {reason}; go on with it on a machine where it "
+            "can (`make doctor`), or write device: cpu into its config.yaml"
+        )
 
 
 def require_same(folder: RunFolder, config: DictConfig, *, free: Sequence[str]) -> None:

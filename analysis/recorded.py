@@ -37,13 +37,6 @@ ONSET_WINDOW = (100, 1000)
 """Most control steps before and after the onset whose reward is kept."""
 
 
-def collect(runs: Path, results: Path, *, keep: bool = False) -> list[str]:
-    """Write the CSV files from the run folders two levels below a folder; see `collect_folders`."""
-    folders = sorted(file.parent for file in runs.glob("*/*/config.yaml"))
-    notes = collect_folders(folders, results, keep=keep)
-    return [note.replace(f"{runs}/", "") for note in notes]
-
-
 def collect_folders(folders: Sequence[Path], results: Path, *, keep: bool = False) -> list[str]:
     """Write the CSV files from run folders; return notes about what is amiss.
 

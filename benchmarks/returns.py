@@ -4,11 +4,13 @@
     python benchmarks/returns.py --aggregate       # collect raw CSVs, table and figure
     python benchmarks/returns.py --aggregate --keep    # and add to what another machine measured
     python benchmarks/returns.py --tasks Gaze TMaze --results benchmarks/results/bodies
+    python benchmarks/returns.py --tasks Gaze TMaze --results benchmarks/results/bodies --aggregate
     python benchmarks/returns.py --tabulate        # table and figure again, from the raw CSVs
 
 Every cell is `train.py` and then `evaluate.py` in processes of their own, one thread each, with a
 log beside its folder. The grid can be interrupted and started again: finished cells are skipped,
-interrupted ones go on from their last checkpoint. `--aggregate` works at any time.
+interrupted ones go on from their last checkpoint. `--aggregate` works at any time; it takes the
+cells that `--tasks`, `--variants` and `--seeds` name, and no others below `--runs`.
 """
 
 import argparse
@@ -22,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from agents.cli import CONFIGS
 from analysis.compare import as_text, compare_runs, write_comparison
 from analysis.normalisation import read_anchors
-from analysis.recorded import collect, read_results
+from analysis.recorded import collect_folders, read_results
 from analysis.report import write_report
 from benchmarks.cells import ROOT, Cell, run_grid
 
@@ -80,6 +82,19 @@ def cells_of(arguments: argparse.Namespace) -> list[Cell]:
     ]
 
 
+def aggregate(arguments: argparse.Namespace) -> int:
+    """Collect the raw CSVs of the cells asked for, then tabulate; return the exit status."""
+    runs, cells = arguments.runs, cells_of(arguments)
+    folders = sorted(cell.folder for cell in cells if (cell.folder / "config.yaml").is_file())
+    if not folders:  # what was recorded before had better stay
+        told = f"none of the {len(cells)} cells asked for was trained in {runs}"
+        print(f"{told}: train them, or name others", file=sys.stderr)
+        return 1
+    notes = collect_folders(folders, arguments.results, keep=arguments.keep)
+    report([note.replace(f"{runs}/", "") for note in notes], arguments.results)
+    return 0
+
+
 def report(notes: Sequence[str], results: Path) -> None:
     """Write the table, the figure and the page from the raw CSVs, and print the table."""
     anchors = read_anchors(CONFIGS / "env")
@@ -105,10 +120,10 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="cells at a time, one thread each")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "returns")
     arguments = parser.parse_args()
-    if arguments.aggregate or arguments.tabulate:
-        results = arguments.results
-        notes = collect(arguments.runs, results, keep=arguments.keep) if arguments.aggregate else []
-        report(notes, results)
+    if arguments.aggregate:
+        return aggregate(arguments)
+    if arguments.tabulate:
+        report([], arguments.results)
         return 0
     return run_grid(cells_of(arguments), jobs=arguments.jobs, episodes=arguments.episodes)
 

@@ -179,12 +179,17 @@ def check_torch() -> Iterator[Finding]:
     yield Finding("torch threads", True, str(answer["threads"]))
     if answer["gpu"] is not None:
         yield Finding("gpu", True, f"{answer['gpu']}: add device=cuda to use it")
-    elif shutil.which("nvidia-smi") is not None and answer["cuda_build"] is None:
-        detail = "there is one, but this is PyTorch's CPU build; everything runs on the CPU"
+        return
+    if shutil.which("nvidia-smi") is None:
+        yield Finding("gpu", True, "none: everything runs on the CPU, device=cuda does not")
+        return
+    if answer["cuda_build"] is None:
+        detail = "there is one, but this is PyTorch's CPU build: device=cuda does not work"
         mend = "install a CUDA build of torch: see https://pytorch.org/get-started/locally"
-        yield Finding("gpu", False, detail, mend, needed=False)
     else:
-        yield Finding("gpu", True, "none: everything runs on the CPU")
+        detail = "PyTorch finds none that its CUDA build can use: device=cuda does not work"
+        mend = f"nvidia-smi has to list it, with a driver for CUDA {answer['cuda_build']} or newer"
+    yield Finding("gpu", False, detail, mend, needed=False)
 
 
 def check_rendering(backend: str, environment: Mapping[str, str] | None = None) -> Finding:

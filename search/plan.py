@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from agents import cli
 from agents.config_check import known_keys, unknown
+from agents.device import require_device
 from agents.errors import UsageError
 from agents.evaluation import KINDS
 from agents.training_run import BUDGET_KEYS, PLACE_KEYS, require_positive
@@ -94,6 +95,7 @@ def read_plan(arguments: Sequence[str]) -> Plan:
     _require_sensible(settings)
     config, hydra = cli.composed("train", [*settings["overrides"], *asked])
     require_positive(config)
+    require_device(config.device)
     if config.evaluation_episodes == 0:
         raise UsageError("evaluation_episodes must be at least 1: trials are compared by them")
     space = _space(settings.pop("space"), config, asked)

@@ -11,7 +11,9 @@ from agents.build import build_agent, make_env
 from agents.config_check import check_config
 from tests.command_line import CONFIGS
 
-PARTS = ("world_model", "perception", "controller", "plasticity", "neuromodulator", "critic")
+PARTS = (
+    "world_model", "perception", "controller", "plasticity", "neuromodulator", "critic", "reflex",
+)  # fmt: skip
 OPTIONS = {
     part: sorted(path.stem for path in (CONFIGS / "brain" / part).glob("*.yaml")) for part in PARTS
 }

@@ -64,6 +64,9 @@ MISTAKES = {
     f"run_dir={__file__}/run": f"{__file__}/run cannot be written: Not a directory",
     f"run_dir={__file__}": f"{__file__} cannot be written: File exists",
     "resume=runs/none": "there is no run at runs/none: it has no config.yaml",
+    "device=cuda:99": "device=cuda:99 cannot be used here (",
+    "device=foo": "unknown device 'foo' (there are cpu, cuda, cuda:1, ... and auto): use",
+    "device=meta": "device=meta cannot be used here (",
     "seed=0,1": "Ambiguous value for argument 'seed=0,1': add -m for a grid",
 }
 
@@ -281,6 +284,28 @@ def test_a_run_is_evaluated_under_its_own_challenge_another_or_none(command, tmp
     out = evaluated("challenge=none")
     assert "under" not in out and "area lost" not in out
     assert not (tmp_path / "r" / "evaluation_rewards.npz").exists()
+
+
+def test_a_device_that_is_not_here_stops_a_resumed_run_and_an_evaluation_and_spoils_nothing(
+    command, tmp_path
+):
+    assert command(*TINY, "total_steps=32", "run_dir=r")[0] == 0
+    config = tmp_path / "r" / "config.yaml"
+    config.write_text(config.read_text().replace("device: cpu", "device: cuda:99"))
+    before = {path: path.read_bytes() for path in (tmp_path / "r").rglob("*") if path.is_file()}
+    code, out, err = command("resume=r", "total_steps=64")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("r cannot be resumed: device=cuda:99 cannot be used here (")
+    assert "write device: cpu into its config.yaml" in err
+    code, out, err = command("runs='[r,r]'", "device=cuda:99", job=evaluate.evaluate)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("device=cuda:99 cannot be used here (")
+    assert "use device=cpu, and see what `make doctor` says" in err
+    after = {path: path.read_bytes() for path in (tmp_path / "r").rglob("*") if path.is_file()}
+    assert after == before
+    assert command("runs=r", "episodes=1", "num_threads=1", job=evaluate.evaluate).code == 0
+    config.write_text(config.read_text().replace("device: cuda:99", "device: cpu"))
+    assert command("resume=r", "total_steps=64").code == 0
 
 
 def test_evaluating_what_is_not_there_is_told_in_one_line(command):

@@ -1,5 +1,6 @@
 """What the documentation tells to do works when it is done to the letter."""
 
+import itertools
 import re
 import shutil
 import subprocess
@@ -7,8 +8,11 @@ import sys
 import textwrap
 from pathlib import Path
 
+import imageio.v3 as imageio
+import numpy as np
 import pytest
 
+from envs.headless import WHY_NOT
 from tests.command_line import QUICK, ROOT, SMALL
 
 FENCE = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
@@ -24,6 +28,7 @@ PROJECT = (
     "search",
     "tests",
     "train.py",
+    "evaluate.py",
     "pyproject.toml",
 )
 
@@ -67,7 +72,17 @@ def call(project: Path, *command: str) -> str:
     return done.stdout
 
 
-def test_the_body_of_the_documentation_trains_and_passes_the_tests_of_bodies(project):
+def assert_shows_something_moving(film: Path) -> None:
+    """Look at three frames of a film, a second apart, without keeping the others in memory."""
+    assert film.read_bytes()[4:8] == b"ftyp", f"{film} is no mp4"
+    frames = imageio.imiter(film, plugin="FFMPEG")
+    first, *later = itertools.islice(frames, 0, 101, 50)
+    assert len(later) == 2, "it ends within two seconds"
+    assert first.std() > 10, "it is empty"
+    assert np.abs(later[-1].astype(int) - first).mean() > 0.1, "nothing moves"
+
+
+def test_the_body_of_the_documentation_trains_is_filmed_and_passes_the_tests_of_bodies(project):
     files, (line, *_) = blocks_of("adding-a-body.md")
     assert set(files) == {"envs/assets/puck.xml", "envs/puck.py", "conf/env/Puck.yaml"}
     put(project, files)
@@ -76,7 +91,12 @@ def test_the_body_of_the_documentation_trains_and_passes_the_tests_of_bodies(pro
     place = text.index("    register_v5_twin(")
     registration.write_text(text[:place] + f"    {line}\n" + text[place:], encoding="utf-8")
     call(project, "train.py", "env=Puck", "brain=mlp", "total_steps=64", *QUICK, *SMALL["ppo"])
-    assert (next((project / "runs").iterdir()) / "checkpoints" / "latest").exists()
+    (trained,) = (project / "runs").iterdir()
+    assert (trained / "checkpoints" / "latest").exists()
+    if WHY_NOT is None:
+        call(project, "evaluate.py", f"runs={trained}", "episodes=0", "video=true")
+        (film,) = (trained / "videos").glob("*.mp4")
+        assert_shows_something_moving(film)
     tests = [f"tests/envs/test_{name}.py" for name in ("bodies", "sb3", "single", "vector")]
     told = call(project, "-m", "pytest", "-k", "Puck", *tests)
     assert int(re.search(r"(\d+) passed", told)[1]) > 10

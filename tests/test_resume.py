@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gymnasium import spaces
 from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
 
 from agents.build import build_agent, make_env
 from agents.checkpoint import load_tree, save_tree
@@ -18,10 +20,15 @@ from train import train
 UPDATES = 18
 STEPS = 32 * UPDATES
 BRAINS = options_of("brain")
+BODIES = [env for env in options_of("env") if env != "any"]
 BASELINES = [agent for agent in options_of("agent") if agent != "ppo"]
 CASES = {
     **{brain: ("agent=ppo", f"brain={brain}", *SMALL["ppo"]) for brain in BRAINS},
     **{agent: (f"agent={agent}", *SMALL[agent]) for agent in BASELINES},
+    **{
+        f"{agent} with modalities": (f"agent={agent}", "env=Reversal", *SMALL[agent])
+        for agent in BASELINES
+    },
     "challenges": (
         *("agent=ppo", "brain=mlp", *SMALL["ppo"], "challenge=[leg_loss,noise,mass]"),
         *("challenge/onset=drift", "challenge.onset.window=[0.0,0.2]"),
@@ -36,6 +43,16 @@ CASES = {
     ),
 }
 """Every brain and baseline joins by having a file in conf/; and bodies that break and tell it."""
+
+WITH_MODALITIES = [
+    *(
+        (f"env={body}",)
+        for body in ("Forager", "Gaze", "Quadruped", "Reversal", "TMaze", "Whisker")
+    ),
+    ("env=InvertedPendulum-v5", "feedback=[action,reward]"),
+    ("env=InvertedPendulum-v5", "distractors=medium"),
+]
+"""What makes an observation a Dict: the bodies of this project, and what is added to others."""
 
 EVERY = ("checkpoint_every=96", f"total_steps={STEPS}")
 
@@ -64,11 +81,36 @@ def uninterrupted(tmp_path_factory):
     return get
 
 
-@pytest.mark.parametrize("body", [env for env in options_of("env") if env != "any"])
+@pytest.mark.parametrize("body", BODIES)
 def test_every_body_goes_on_bit_for_bit_from_a_checkpoint(body, tmp_path):
+    assert_goes_on_bit_for_bit(f"env={body}", "brain=mlp", *SMALL["ppo"], folder=tmp_path)
+
+
+@pytest.mark.parametrize("agent", BASELINES)
+@pytest.mark.parametrize("told", WITH_MODALITIES)
+def test_a_baseline_with_modalities_goes_on_bit_for_bit_from_a_checkpoint(told, agent, tmp_path):
+    assert_goes_on_bit_for_bit(*told, f"agent={agent}", *SMALL[agent], folder=tmp_path)
+
+
+def test_the_bodies_that_sense_in_modalities_are_all_among_those_of_the_baselines():
+    several = []
+    for body in BODIES:
+        env = make_env(composed(f"env={body}", "brain=mlp"))
+        if isinstance(env.observation_space, spaces.Dict):
+            several.append((f"env={body}",))
+        env.close()
+    assert several == [told for told in WITH_MODALITIES if len(told) == 1]
+    assert len(several) == 6
+
+
+def composed(*overrides: str) -> DictConfig:
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        overrides = (f"env={body}", "brain=mlp", "num_threads=1", *SMALL["ppo"])
-        config = compose("train", list(overrides))
+        return compose("train", [*overrides, "num_threads=1"])
+
+
+def assert_goes_on_bit_for_bit(*overrides: str, folder: Path) -> None:
+    """Train a learner beyond a checkpoint, another one from it, and hold them together."""
+    config = composed(*overrides)
 
     def live(learner, updates):
         rows = []
@@ -82,10 +124,14 @@ def test_every_body_goes_on_bit_for_bit_from_a_checkpoint(body, tmp_path):
 
     first, second = begin(), begin()
     live(first, updates=4)
-    save_tree(tmp_path / "step", first.training_state(), metadata={})
-    second.load_training_state(load_tree(tmp_path / "step")[0])
-    assert live(second, updates=4) == live(first, updates=4)
-    arrays, others = flatten(first.training_state())[1], flatten(second.training_state())[1]
+    save_tree(folder / "step", first.training_state(), metadata={})
+    # The one to be compared with goes on at once: learners share the libraries' generators.
+    expected = live(first, updates=4)
+    assert all(row["value_loss"] is not None for row in expected), "it did not learn"
+    _, arrays = flatten(first.training_state())
+    second.load_training_state(load_tree(folder / "step")[0])
+    assert live(second, updates=4) == expected
+    _, others = flatten(second.training_state())
     assert arrays.keys() == others.keys()
     for name, array in arrays.items():
         np.testing.assert_array_equal(array.numpy(), others[name].numpy(), err_msg=name)

@@ -2,6 +2,7 @@ import csv
 import importlib.util
 import json
 import shutil
+import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -74,6 +75,20 @@ def grid(tmp_path, monkeypatch):
     return run
 
 
+@pytest.fixture
+def aggregate(tmp_path, monkeypatch):
+    """Return a function that collects what the grid left, as the command line does."""
+
+    def run(*options):
+        places = ("--runs", str(tmp_path / "runs"), "--results", str(tmp_path / "results"))
+        monkeypatch.setattr(
+            sys, "argv", ["returns.py", "--tasks", "Hopper-v5", *places, "--aggregate", *options]
+        )
+        return returns.main()
+
+    return run
+
+
 def logs(tmp_path):
     return {path.stem: path.read_text() for path in (tmp_path / "runs").rglob("*.log")}
 
@@ -101,10 +116,10 @@ def test_a_failed_cell_is_told_with_its_last_line_and_stops_no_other(grid, tmp_p
     assert "finished  Hopper-v5 gru seed 0: deterministic 301" in capsys.readouterr().out
 
 
-def test_raw_numbers_alone_give_the_same_table_again(grid, tmp_path, capsys):
+def test_raw_numbers_alone_give_the_same_table_again(grid, aggregate, tmp_path, capsys):
     grid(["gru", "spiking"])
     results = tmp_path / "results"
-    returns.report(returns.collect(tmp_path / "runs", results), results)
+    assert aggregate() == 0
     first = {path.name: path.read_bytes() for path in results.iterdir()}
     made = {"comparison.md", "comparison.csv", "curves.png", "report.html"}
     assert set(first) == made | {"curves.csv", "episodes.csv", "costs.csv", "versions.json"}
@@ -116,18 +131,18 @@ def test_raw_numbers_alone_give_the_same_table_again(grid, tmp_path, capsys):
     assert "Hopper-v5" in capsys.readouterr().out
 
 
-def test_curves_are_thinned_to_two_hundred_rows_with_both_ends(grid, tmp_path):
+def test_curves_are_thinned_to_two_hundred_rows_with_both_ends(grid, aggregate, tmp_path):
     grid(["gru"])
-    returns.collect(tmp_path / "runs", tmp_path / "results")
+    aggregate()
     rows = rows_of(tmp_path / "results" / "curves.csv")
     assert len(rows) == 200
     assert (rows[0]["env_steps"], rows[-1]["env_steps"]) == ("1", "300")
     assert rows[-1]["episode_return_mean"] == "30.0"
 
 
-def test_every_evaluated_episode_is_kept(grid, tmp_path):
+def test_every_evaluated_episode_is_kept(grid, aggregate, tmp_path):
     grid(["gru"])
-    returns.collect(tmp_path / "runs", tmp_path / "results")
+    aggregate()
     rows = rows_of(tmp_path / "results" / "episodes.csv")
     assert [(row["kind"], row["return"], row["length"]) for row in rows] == [
         ("deterministic", "300", "3"),
@@ -137,11 +152,13 @@ def test_every_evaluated_episode_is_kept(grid, tmp_path):
     ]
 
 
-def test_what_another_machine_recorded_is_kept_unless_the_cell_was_measured_again(grid, tmp_path):
+def test_what_another_machine_recorded_is_kept_unless_the_cell_was_measured_again(
+    grid, aggregate, tmp_path
+):
     results, recorded = tmp_path / "results", {}
     for variants in (["gru", "spiking"], ["spiking", "spiking-256"]):
         grid(variants)
-        returns.collect(tmp_path / "runs", results, keep=True)
+        aggregate("--keep")
         recorded.update({row["brain"]: None for row in rows_of(results / "episodes.csv")})
         shutil.rmtree(tmp_path / "runs")
     rows = rows_of(results / "episodes.csv")
@@ -149,6 +166,33 @@ def test_what_another_machine_recorded_is_kept_unless_the_cell_was_measured_agai
     assert {name: sum(row["brain"] == name for row in rows) for name in recorded} == {
         name: 4 for name in recorded
     }
+
+
+def test_only_the_cells_asked_for_are_collected_and_kept_ones_stay(grid, aggregate, tmp_path):
+    def recorded():
+        rows = rows_of(tmp_path / "results" / "episodes.csv")
+        return sorted({(row["brain"], row["seed"]) for row in rows})
+
+    grid(["gru", "spiking"], seeds=2)
+    assert aggregate("--variants", "gru", "--seeds", "1") == 0
+    assert recorded() == [("gru", "0")]
+    assert aggregate("--variants", "spiking", "--seeds", "2", "--keep") == 0
+    assert recorded() == [("gru", "0"), ("spiking", "0"), ("spiking", "1")]
+    assert aggregate("--variants", "spiking", "--seeds", "1") == 0
+    assert recorded() == [("spiking", "0")]
+
+
+def test_cells_of_which_none_was_trained_are_told_and_what_was_recorded_stays(
+    grid, aggregate, tmp_path, capsys
+):
+    grid(["gru"])
+    aggregate()
+    before = (tmp_path / "results" / "episodes.csv").read_bytes()
+    capsys.readouterr()
+    assert aggregate("--variants", "mlp", "--seeds", "2") == 1
+    told = f"none of the 2 cells asked for was trained in {tmp_path}/runs: train them"
+    assert capsys.readouterr().err.startswith(told)
+    assert (tmp_path / "results" / "episodes.csv").read_bytes() == before
 
 
 def test_the_grid_trains_with_options_that_the_configuration_knows():

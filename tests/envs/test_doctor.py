@@ -126,5 +126,28 @@ def test_more_threads_than_cores_are_pointed_out(monkeypatch):
     assert doctor.check_processors().works
 
 
+@pytest.mark.parametrize(
+    ("gpu", "cuda_build", "tool", "detail", "mend"),
+    [
+        ("H100", "12.8", "/bin/nvidia-smi", "H100: add device=cuda to use it", ""),
+        (None, None, None, "none: everything runs on the CPU, device=cuda does not", ""),
+        (None, None, "/bin/nvidia-smi", "PyTorch's CPU build: device=cuda does not work", "CUDA"),
+        (None, "12.8", "/bin/nvidia-smi", "can use: device=cuda does not work", "CUDA 12.8"),
+    ],
+)
+def test_whether_a_gpu_can_be_used_is_said_in_one_line(
+    monkeypatch, gpu, cuda_build, tool, detail, mend
+):
+    answer = {"threads": 2, "gpu": gpu, "cuda_build": cuda_build}
+    monkeypatch.setattr(doctor, "probe", lambda _: (answer, ""))
+    monkeypatch.setattr(doctor.shutil, "which", lambda _: tool)
+    _, finding = doctor.check_torch()
+    assert finding.what == "gpu"
+    assert detail in finding.detail
+    assert mend in finding.mend
+    assert finding.works == (finding.mend == "") == (mend == "")
+    assert not finding.needed or finding.works
+
+
 def missing(name):
     raise importlib.metadata.PackageNotFoundError(name)
