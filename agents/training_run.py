@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from agents.config_check import differing_keys
-from agents.device import why_not
+from agents.device import require_device, why_not
 from agents.errors import CheckpointError, NonFiniteError, RunError, UsageError
 from agents.progress import tell
 from agents.run_folder import RunFolder
@@ -72,6 +72,8 @@ def open_run(config: DictConfig, overrides: Sequence[str], name: str) -> Iterato
         RunError: The run stopped; the message says where, and which checkpoint is intact.
     """
     require_positive(config)
+    if not config.resume:  # a resumed run has its own
+        require_device(config.device)
     folder = RunFolder(config.resume or config.run_dir or Path("runs") / name)
     if config.resume and not folder.has_started:
         run = folder.path.absolute().parent.parent

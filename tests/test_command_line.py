@@ -297,6 +297,8 @@ def test_a_device_that_is_not_here_stops_a_resumed_run_and_an_evaluation_and_spo
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith("r cannot be resumed: device=cuda:99 cannot be used here (")
     assert "write device: cpu into its config.yaml" in err
+    assert command("device=cuda:99", "run_dir=new").code == 2
+    assert not (tmp_path / "new").exists()
     code, out, err = command("runs='[r,r]'", "device=cuda:99", job=evaluate.evaluate)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith("device=cuda:99 cannot be used here (")
