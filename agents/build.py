@@ -22,6 +22,10 @@ class Learner(Protocol):
 
     num_timesteps: int
 
+    def require_trainable(self) -> None:
+        """Raise a UsageError if it could not learn in its bodies."""
+        ...
+
     def learn(
         self, total_timesteps: int, callback: "BaseCallback", *, reset_num_timesteps: bool
     ) -> Any:

@@ -70,7 +70,7 @@ def open_run(config: DictConfig, overrides: Sequence[str], name: str) -> Iterato
         UsageError: The folder is taken, or a resumed run is told to compute something else.
         RunError: The run stopped; the message says where, and which checkpoint is intact.
     """
-    require_positive(config)
+    require_sound(config)
     folder = RunFolder(config.resume or config.run_dir or Path("runs") / name)
     if config.resume and not folder.has_started:
         run = folder.path.absolute().parent.parent
@@ -100,8 +100,9 @@ def begin(run: TrainingRun) -> None:
     run.folder.forget_after(run.env_steps)
 
 
-def require_positive(config: DictConfig) -> None:
-    """Raise a UsageError if a count of the configuration is too small."""
+def require_sound(config: DictConfig) -> None:
+    """Raise a UsageError if a count of the configuration is too small, or a name is none."""
+    require_names(config, "run_dir", "resume", "env.id")
     least = {"total_steps": 1, "num_envs": 1, "num_threads": 1, "checkpoint_every": 1}
     for key, minimum in {
         **least,
@@ -113,6 +114,23 @@ def require_positive(config: DictConfig) -> None:
             raise UsageError(f"{key} must be at least {minimum}, got {config[key]}")
 
 
+def require_names(config: DictConfig, *keys: str) -> None:
+    """Raise a UsageError if a name of the configuration is empty, or no text.
+
+    An unset variable of a shell leaves an empty name, which is never meant to be the usual one.
+
+    Args:
+        config: A checked configuration.
+        keys: The dotted keys of the names; those that are null are not looked at.
+    """
+    for key in keys:
+        name = OmegaConf.select(config, key)
+        if name is not None and not isinstance(name, str):
+            raise UsageError(f"{key} must be text, got {name!r}: write {key}=\"'{name}'\"")
+        if name is not None and not name.strip():
+            raise UsageError(f"{key}= is empty (an unset variable?): name one, or leave {key}= out")
+
+
 def _resume(folder: RunFolder, config: DictConfig, overrides: Sequence[str]) -> TrainingRun:
     """Return the run in a folder, with only its budget changed."""
     asked = {_split(override)[0] for override in overrides} - {"resume"}
@@ -121,16 +139,29 @@ def _resume(folder: RunFolder, config: DictConfig, overrides: Sequence[str]) -> 
         allowed = ", ".join(BUDGET_KEYS)
         raise UsageError(f"a resumed run cannot change {refused[0]}, only {allowed}")
     kept = folder.read_config()
+    _require_nothing_lost(folder, kept)
     for key in BUDGET_KEYS:
         if any(name.split(".")[0] == key for name in asked):
             kept[key] = config[key]
     return _go_on(folder, kept)
 
 
+def _require_nothing_lost(folder: RunFolder, config: DictConfig) -> None:
+    """Raise if a run has trained and its checkpoints are gone: its record would be overwritten."""
+    steps = folder.lost_steps(due=min(config.checkpoint_every, config.total_steps))
+    if steps:
+        raise UsageError(
+            f"{folder.path} has trained {steps:,} steps, but no checkpoint is left in "
+            f"{folder.checkpoints}: put one back, or begin anew, with another run_dir=... or after "
+            f"deleting {folder.path}"
+        )
+
+
 def _go_on(folder: RunFolder, config: DictConfig) -> TrainingRun:
     """Return a run with the state of its newest checkpoint."""
     state, metadata = folder.newest_checkpoint(warn=tell)
     if metadata is None or state is None:
+        tell(f"{folder.path} has no checkpoint yet: it begins again at its first step")
         return TrainingRun(folder, config)
     run = TrainingRun(folder, config, state, metadata["env_steps"], metadata["wall_seconds"])
     if "env" not in state and not run.finished:
@@ -169,6 +200,9 @@ def _require_free(folder: RunFolder) -> None:
 
 def _what_is_intact(folder: RunFolder) -> str:
     steps = folder.steps_done()
+    if steps == 0 and folder.checkpoint_folders():
+        anew = f"with another run_dir=... or after deleting {folder.path}"
+        return f"there is nothing to go on from: put a checkpoint back, or begin anew, {anew}"
     if steps == 0:
         return "no checkpoint was written yet"
     return f"the checkpoint at step {steps:,} is intact: resume={folder.path}"

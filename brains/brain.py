@@ -14,6 +14,7 @@ What flows up a step is replayed with a gradient; what comes back from the step 
 modulators, predictions) is data in the percept, see brains/percept.py.
 """
 
+import difflib
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Union
 
@@ -26,6 +27,7 @@ from brains.neuromodulation import Event, LearnerGains, Modulation, Neuromodulat
 from brains.percept import Percept
 from brains.perception import Perception
 from brains.plasticity import PlasticInput, Plasticity, PlasticOutput
+from brains.ranges import require_at_least
 from brains.recurrent import RecurrentModule
 from brains.senses import Observation, Senses
 from brains.world_model import WorldModel
@@ -94,7 +96,7 @@ class Brain(RecurrentModule[BrainState]):
 
     Raises:
         ValueError: If the neuromodulator needs a reward that is not sensed, or `paces` names a
-            part that no brain has.
+            part that no brain has, or a learning rate is negative.
     """
 
     reward_deviation: Tensor
@@ -129,11 +131,15 @@ class Brain(RecurrentModule[BrainState]):
         nn.init.orthogonal_(self.action_head.weight, action_gain)
         nn.init.zeros_(self.action_head.bias)
         self.log_std = nn.Parameter(torch.full((action_size,), initial_log_std))
+        require_at_least(0, exploration_rate_scale=exploration_rate_scale)
         self.rate_scales = {"log_std": exploration_rate_scale}
         self.paces = paces
-        parts = {name for name, _ in self.named_children()}
-        if unknown := sorted(set(paces) - parts):
-            raise ValueError(f"paces names {unknown[0]!r}, but a brain has {sorted(parts)}")
+        parts = sorted(name for name, _ in self.named_children())
+        if unknown := sorted(map(str, set(paces) - {*parts})):
+            near = difflib.get_close_matches(unknown[0], parts, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"paces names {unknown[0]!r}, but a brain has {parts}{hint}")
+        _require_paces(paces)
         # The unit of the critic, which the learner keeps up to date.
         self.register_buffer("reward_deviation", torch.ones(()))
 
@@ -291,6 +297,15 @@ class Brain(RecurrentModule[BrainState]):
                 break
             pace = pace.get(part, 1.0)
         return scales.get(leaf, 1.0) * (pace if isinstance(pace, float | int) else 1.0)
+
+
+def _require_paces(paces: Paces, path: str = "paces") -> None:
+    """Raise a ValueError if a pace is neither a learning rate nor a mapping of some."""
+    for name, pace in paces.items():
+        if isinstance(pace, Mapping):
+            _require_paces(pace, f"{path}.{name}")
+        elif isinstance(pace, bool) or not isinstance(pace, float | int) or not pace >= 0:
+            raise ValueError(f"{path}.{name} must be a number of at least 0, got {pace!r}")
 
 
 def _plus(base: Tensor, addition: Tensor | None) -> Tensor:
