@@ -12,7 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from agents.errors import UsageError
+from agents.errors import MissingKeyError, UsageError
 
 INSPECTED = ("agents.", "brains.", "envs.", "grids.")
 """Packages whose constructors are looked at for the types of their arguments."""
@@ -119,6 +119,15 @@ def is_open(key: str, reference: DictConfig) -> bool:
     """Return whether a dotted key names a mapping that takes any key."""
     mapping = OmegaConf.select(reference, key)
     return isinstance(mapping, DictConfig) and len(mapping) == 0
+
+
+def require_keys(config: DictConfig, *keys: str) -> None:
+    """Raise a MissingKeyError for the first dotted key that a configuration does not have."""
+    for key in keys:
+        above, _, last = key.rpartition(".")
+        parent = OmegaConf.select(config, above) if above else config
+        if not isinstance(parent, DictConfig) or last not in parent:
+            raise MissingKeyError(key)
 
 
 def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:

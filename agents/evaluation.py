@@ -69,8 +69,9 @@ def load_agent(
     """
     run, checkpoint = locate(Path(source))
     config = run.read_config()
-    env = env or _unused_env(config)
-    return restore(config, load_tree(checkpoint)[0], env, device), env
+    with run.of_older_version():
+        env = env or _unused_env(config)
+        return restore(config, load_tree(checkpoint)[0], env, device), env
 
 
 def restore(config: DictConfig, tree: Any, env: VecEnv | None, device: str) -> Any:
@@ -187,7 +188,8 @@ def evaluate_run(
     if reuse and whole and earlier is not None and _without_episodes(earlier) == record:
         return earlier
     tree, metadata = load_tree(checkpoint)
-    model = restore(config, tree, None, device)
+    with run.of_older_version():
+        model = restore(config, tree, None, device)
     lesion(model, lesions)
     meter = EnergyMeter(model)
     lived = live_both(meter, config, conditions, num_threads=num_threads, lesions=lesions)

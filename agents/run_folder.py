@@ -13,15 +13,15 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from agents.checkpoint import load_tree, read_metadata, save_tree, sync_to_disk
-from agents.errors import CheckpointError, UsageError
+from agents.errors import CheckpointError, MissingKeyError, UsageError
 from agents.progress import ProgressFile, read_progress
 
 ENGINES = ("mujoco-core", "gymnasium", "stable-baselines3", "sb3-contrib", "torch", "numpy")
@@ -126,6 +126,22 @@ class RunFolder:
         if not isinstance(config, DictConfig):
             raise UsageError(f"{self.path}/config.yaml is not a configuration")
         return config
+
+    @contextmanager
+    def of_older_version(self) -> Iterator[None]:
+        """Name the run, and what helps, where its configuration lacks what is needed today.
+
+        Raises:
+            UsageError: In place of a MissingKeyError.
+        """
+        try:
+            yield
+        except MissingKeyError as error:
+            raise UsageError(
+                f"{self.path}/config.yaml lacks {error.key}, which this version needs: add it "
+                "there with the value by which the run was trained, or use the version that "
+                f"trained it ({self.path}/versions.json names its commit)"
+            ) from error
 
     def save_checkpoint(self, tree: Any, *, env_steps: int, wall_seconds: float) -> Path:
         """Write a checkpoint, point `latest` at it, and return its folder."""

@@ -9,8 +9,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from agents.config_check import differing_keys
-from agents.errors import CheckpointError, NonFiniteError, RunError, UsageError
+from agents.config_check import differing_keys, require_keys
+from agents.errors import (
+    CheckpointError,
+    NonFiniteError,
+    RunError,
+    UsageError,
+)
 from agents.progress import tell
 from agents.run_folder import RunFolder
 from brains.kernels import KernelError
@@ -79,7 +84,8 @@ def open_run(config: DictConfig, overrides: Sequence[str], name: str) -> Iterato
     folder.lock()
     try:
         if config.resume:
-            yield _resume(folder, config, overrides)
+            with folder.of_older_version():
+                yield _resume(folder, config, overrides)
         else:
             _require_free(folder)
             yield TrainingRun(folder, config)
@@ -139,10 +145,12 @@ def _resume(folder: RunFolder, config: DictConfig, overrides: Sequence[str]) -> 
         allowed = ", ".join(BUDGET_KEYS)
         raise UsageError(f"a resumed run cannot change {refused[0]}, only {allowed}")
     kept = folder.read_config()
+    require_keys(kept, "total_steps", "checkpoint_every")
     _require_nothing_lost(folder, kept)
     for key in BUDGET_KEYS:
         if any(name.split(".")[0] == key for name in asked):
             kept[key] = config[key]
+    require_keys(kept, "keep_checkpoints", "film", "tracker", "num_threads")
     return _go_on(folder, kept)
 
 

@@ -132,7 +132,8 @@ def test_a_refused_command_leaves_the_folders_that_were_there(command, tmp_path)
 
 def test_a_mapping_that_takes_any_key_is_set_as_the_documentation_writes_it(command, tmp_path):
     paces = "brain.paces={controller: {layers: 0.5}}"
-    code, _, err = command(*TINY, paces, "env.kwargs={frame_skip: 4}", "run_dir=r")
+    little = ("total_steps=32", "run_dir=r")
+    code, _, err = command(*TINY, paces, "env.kwargs={frame_skip: 4}", *little)
     assert (code, err) == (0, "")
     config = OmegaConf.load(tmp_path / "r" / "config.yaml")
     assert config.brain.paces == {"controller": {"layers": 0.5}}
@@ -257,6 +258,26 @@ def test_a_run_whose_checkpoints_are_all_damaged_is_told_how_to_begin_anew(comma
     assert last.startswith("every checkpoint in r/checkpoints is damaged | there is nothing to go")
     assert "another run_dir=" in last and "no checkpoint was written yet" not in err
     assert len(read_progress(tmp_path / "r" / "progress.csv")) == 1
+
+
+@pytest.mark.parametrize("key", ["brain.critic.sees_memory", "agent.clip_range", "seed", "film"])
+def test_a_run_of_an_older_version_is_told_which_key_it_lacks_and_what_helps(
+    key, command, tmp_path
+):
+    assert command(*TINY, "total_steps=32", "run_dir=r")[0] == 0
+    config = OmegaConf.load(tmp_path / "r" / "config.yaml")
+    above, _, last = key.rpartition(".")
+    del (OmegaConf.select(config, above) if above else config)[last]
+    OmegaConf.save(config, tmp_path / "r" / "config.yaml")
+    told = f"r/config.yaml lacks {key}, which this version needs: add it there"
+    code, out, err = command("resume=r", "total_steps=64")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(told) and "r/versions.json names its commit" in err
+    assert len(read_progress(tmp_path / "r" / "progress.csv")) == 1
+    if "." in key:
+        code, _, err = command("runs=r", "episodes=1", "num_threads=1", job=evaluate.evaluate)
+        assert (code, err.count("\n")) == (2, 1)
+        assert told in err
 
 
 def test_two_processes_never_train_in_one_folder(command, tmp_path):
