@@ -299,7 +299,7 @@ class Brain(RecurrentModule[BrainState]):
         return scales.get(leaf, 1.0) * (pace if isinstance(pace, float | int) else 1.0)
 
 
-def _require_paces(paces: Paces, path: str = "paces") -> None:
+def _require_paces(paces: Mapping[str, Any], path: str = "paces") -> None:
     """Raise a ValueError if a pace is neither a learning rate nor a mapping of some."""
     for name, pace in paces.items():
         if isinstance(pace, Mapping):
