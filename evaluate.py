@@ -23,6 +23,7 @@ def evaluate(config: "DictConfig") -> None:
     from agents.device import require_device
     from agents.errors import UsageError
     from agents.lesions import lesions_of
+    from agents.training_run import require_names
     from analysis.ablation import reference_of
     from analysis.groups import group_runs
     from analysis.runs import find_runs, read_runs
@@ -31,6 +32,9 @@ def evaluate(config: "DictConfig") -> None:
     for key, least in least_values.items():
         if config[key] < least:
             raise UsageError(f"{key} must be at least {least}, got {config[key]}")
+    if not 0 <= config.port <= 65535:
+        raise UsageError(f"port must be at least 0 and at most 65535, got {config.port}")
+    require_names(config, "reference", "output")
     require_device(config.device)
     lesions = lesions_of(config.lesion)
     if lesions and config.video:
@@ -38,8 +42,10 @@ def evaluate(config: "DictConfig") -> None:
     torch.set_num_threads(config.num_threads)
     strangers: list[str] = []
     runs = find_runs(_patterns(config.runs), strangers)
-    if len(runs) > 1 and config.reference:
+    if config.reference:
         reference_of(group_runs(read_runs(runs)[0])[0], config.reference)  # a typo is told at once
+        if len(runs) == 1 and not lesions:
+            raise UsageError("reference=... is for comparing several runs: name more, or none")
     if config.live:
         _watch(runs, config)
         return
@@ -176,7 +182,9 @@ def _circumstances(config: "DictConfig") -> dict[str, Any]:
 
 
 def _source(run: Path, config: "DictConfig") -> Path:
-    return run if config.checkpoint is None else run / "checkpoints" / config.checkpoint
+    from agents.evaluation import named_checkpoint
+
+    return run if config.checkpoint is None else named_checkpoint(run, str(config.checkpoint))
 
 
 def _challenge(config: "DictConfig") -> Any:
@@ -186,7 +194,12 @@ def _challenge(config: "DictConfig") -> Any:
 
 
 def _patterns(runs: Any) -> list[str]:
-    return [runs] if isinstance(runs, str) else [str(run) for run in runs]
+    from agents.errors import UsageError
+
+    patterns = [runs] if isinstance(runs, str) else [str(run) for run in runs]
+    if not patterns or not all(pattern.strip() for pattern in patterns):
+        raise UsageError("runs= is empty (an unset variable?): name a run's folder")
+    return patterns
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ def train(config: "DictConfig") -> None:
         trackers = build_trackers(run.config.tracker)
         if run.state is not None:
             agent.load_training_state(run.state)
+        agent.require_trainable()
         begin(run)
         stop = StopSignals()
         callback = RunCallback(

@@ -69,6 +69,9 @@ class Baseline(BaseAlgorithm):
         super().__init__(policy, self.normaliser or env, **options)
         self.set_logger(Logger(None, []))
 
+    def require_trainable(self) -> None:
+        """Accept any bodies: SB3 has looked at them when it was made."""
+
     def learn(
         self,
         total_timesteps: int,

@@ -12,6 +12,7 @@ from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.baseline import Baseline
+from brains.ranges import require_at_least, require_positive, require_within
 
 Stored = np.ndarray | dict[str, np.ndarray]
 """A column of a replay buffer, [steps, bodies, ...]: one array, or one for each modality."""
@@ -26,6 +27,9 @@ class OnPolicyBaseline(Baseline):
         normalise: Whether a `VecNormalize` scales observations and rewards.
         seed, device, learning_rate, n_steps, batch_size, n_epochs, gamma, gae_lambda, clip_range,
             ent_coef, vf_coef, max_grad_norm: As in `stable_baselines3.PPO`.
+
+    Raises:
+        ValueError: If a number is out of range; the message names it.
     """
 
     LOGGED = MappingProxyType(
@@ -55,6 +59,11 @@ class OnPolicyBaseline(Baseline):
         vf_coef: float,
         max_grad_norm: float,
     ) -> None:
+        require_at_least(1, n_steps=n_steps, batch_size=batch_size, n_epochs=n_epochs)
+        require_within(0, 1, gamma=gamma, gae_lambda=gae_lambda)
+        require_positive(
+            learning_rate=learning_rate, clip_range=clip_range, max_grad_norm=max_grad_norm
+        )
         super().__init__(
             brain,
             env,
@@ -106,6 +115,9 @@ class Sb3SAC(Baseline, SAC):
         row_every: Steps between two rows of progress.csv; it updates at every step.
         seed, device, learning_rate, buffer_size, learning_starts, batch_size, tau, gamma,
             train_freq, gradient_steps, ent_coef: As in `stable_baselines3.SAC`.
+
+    Raises:
+        ValueError: If a number is out of range; the message names it.
     """
 
     LOGGED = MappingProxyType(
@@ -136,6 +148,12 @@ class Sb3SAC(Baseline, SAC):
         ent_coef: float | str,
         row_every: int,
     ) -> None:
+        require_at_least(1, row_every=row_every, buffer_size=buffer_size, batch_size=batch_size)
+        require_at_least(1, train_freq=train_freq)
+        require_at_least(0, learning_starts=learning_starts)
+        require_at_least(-1, gradient_steps=gradient_steps)  # -1: as many as there were steps
+        require_within(0, 1, gamma=gamma, tau=tau)
+        require_positive(learning_rate=learning_rate)
         self.row_every = row_every
         super().__init__(
             brain,

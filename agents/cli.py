@@ -20,7 +20,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from agents.config_check import check_config, known_keys, open_mapping_above, unknown
+from agents.config_check import check_config, is_open, known_keys, unknown
 from agents.errors import CellFailed, CheckpointError, RunError, StopTraining, UsageError
 from agents.run_name import run_name
 
@@ -84,7 +84,7 @@ def composed(config_name: str, changes: Sequence[str]) -> tuple[DictConfig, Any]
     Raises:
         UsageError: Something in the overrides is wrong; the message is one line.
     """
-    asked = without_nothing(changes, config_name)
+    asked = as_hydra_reads(changes, config_name)
     try:
         config = _compose(config_name, asked, return_hydra_config=True)
     except (HydraException, OmegaConfBaseException) as error:
@@ -126,6 +126,7 @@ def checked(config: DictConfig, hydra: Any) -> DictConfig:
     Raises:
         UsageError: A key is unknown or missing, or a value is of the wrong type.
     """
+    _require_different(list(hydra.overrides.task))
     plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     reference = reference_config(str(hydra.job.config_name), list(hydra.overrides.task))
     result = check_config(plain, reference)
@@ -203,17 +204,38 @@ def _launch(job: Callable[[DictConfig], None], config_name: str) -> None:
         except READABLE as error:
             _exit(explain(error, config_name, sys.argv[1:]), exit_code(error))
 
-    sys.argv[1:] = without_nothing(sys.argv[1:], config_name)
+    sys.argv[1:] = as_hydra_reads(sys.argv[1:], config_name)
     hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config_name)(checked_job)()
 
 
-def without_nothing(arguments: Sequence[str], config_name: str) -> list[str]:
-    """Return a command line without `group=null` of groups that are left out anyway.
+def as_hydra_reads(arguments: Sequence[str], config_name: str) -> list[str]:
+    """Return a command line in Hydra's words, for what it has none for as people write it.
 
-    Hydra has no word for leaving a group out again.
+    `group=null` of a group that is left out anyway is left out: Hydra cannot leave it out again.
+    `key={...}` of a mapping that takes any key, such as `brain.paces`, becomes `+key={...}`.
+
+    Args:
+        arguments: What was written.
+        config_name: The file in conf/ to start from.
     """
     nothing = [f"{group}=null" for group in _groups_left_out(config_name)]
-    return [argument for argument in arguments if argument not in nothing]
+    asked = [argument for argument in arguments if argument not in nothing]
+    if not any(_sets_mapping(argument) for argument in asked):
+        return asked
+    with suppress(HydraException, OmegaConfBaseException):  # told of when Hydra reads them
+        written = [argument for argument in asked if not argument.startswith("-")]
+        reference = reference_config(config_name, written)
+        return [
+            f"+{argument}"
+            if _sets_mapping(argument) and is_open(argument.partition("=")[0], reference)
+            else argument
+            for argument in asked
+        ]
+    return asked
+
+
+def _sets_mapping(argument: str) -> bool:
+    return re.match(r"[\w.]+=\{", argument) is not None
 
 
 def _explain_option(error: MissingConfigException) -> str:
@@ -233,13 +255,33 @@ def _explain_key(key: str, config_name: str, arguments: Sequence[str]) -> str:
     """Return the line for a key that is not in the configuration."""
     if key.split(".")[0].split("/")[0] == "search" != config_name:
         return f"{key} is an option of another command: python -m search"
+    if config_name == "evaluate" and key in _keys_of_training():
+        return f"evaluate.py has no option {key!r}: every run keeps what it was trained with"
     written = [argument for argument in arguments if not argument.startswith("-")]
     with suppress(HydraException, OmegaConfBaseException):
         reference = reference_config(config_name, written)
-        if open_mapping_above(key, reference):
+        if is_open(key.rpartition(".")[0], reference):
             return f"{key} is not there yet: add it with +{key}=..."
-        return str(unknown("key", key, [*known_keys(reference), *_groups()]))
-    return str(unknown("key", key, _groups()))
+        known = [*known_keys(reference), *_groups_of(config_name)]
+        return str(unknown("key", key, [other for other in known if other != key]))
+    return str(unknown("key", key, _groups_of(config_name)))
+
+
+def _keys_of_training() -> set[str]:
+    """Return every key and every group that train.py knows and evaluate.py does not."""
+    known = {*known_keys(reference_config("train", [])), *_groups_of("train")}
+    return known - {*known_keys(reference_config("evaluate", [])), *_groups_of("evaluate")}
+
+
+def _require_different(changes: Sequence[str]) -> None:
+    """Raise a UsageError if the same option of a group is chosen twice."""
+    for override in OverridesParser.create().parse_overrides(list(changes)):
+        chosen = override.value() if _chooses_option(override) else None
+        names = [str(name) for name in chosen] if isinstance(chosen, list) else []
+        for name in names:
+            if names.count(name) > 1:
+                group = override.key_or_group
+                raise UsageError(f"{group}=[{','.join(names)}] names {name} twice: once is enough")
 
 
 def _chooses_option(override: Override) -> bool:
@@ -270,9 +312,14 @@ def _options_of(group: str) -> list[str]:
     return sorted(path.stem for path in (CONFIGS / group).glob("*.yaml")) if group else []
 
 
-def _groups() -> list[str]:
+def _groups_of(config_name: str) -> list[str]:
+    """Return the groups of which a file of conf/ has an option, and those below them."""
+    file = OmegaConf.load(CONFIGS / f"{config_name}.yaml")
+    chosen = {
+        str(group).split("/")[0] for each in file.defaults if each != "_self_" for group in each
+    }
     folders = [path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*") if path.is_dir()]
-    return [folder for folder in folders if _options_of(folder)]
+    return [folder for folder in folders if folder.split("/")[0] in chosen and _options_of(folder)]
 
 
 def _exit(message: str, code: int) -> NoReturn:

@@ -12,7 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from agents.errors import UsageError
+from agents.errors import MissingKeyError, UsageError
 
 INSPECTED = ("agents.", "brains.", "envs.", "grids.")
 """Packages whose constructors are looked at for the types of their arguments."""
@@ -115,10 +115,19 @@ def known_keys(reference: DictConfig) -> list[str]:
     return list(_flat_keys(OmegaConf.to_container(reference, resolve=False)))
 
 
-def open_mapping_above(key: str, reference: DictConfig) -> bool:
-    """Return whether a dotted key would stand below a mapping that takes any key."""
-    parent = OmegaConf.select(reference, key.rpartition(".")[0])
-    return isinstance(parent, DictConfig) and len(parent) == 0
+def is_open(key: str, reference: DictConfig) -> bool:
+    """Return whether a dotted key names a mapping that takes any key."""
+    mapping = OmegaConf.select(reference, key)
+    return isinstance(mapping, DictConfig) and len(mapping) == 0
+
+
+def require_keys(config: DictConfig, *keys: str) -> None:
+    """Raise a MissingKeyError for the first dotted key that a configuration does not have."""
+    for key in keys:
+        above, _, last = key.rpartition(".")
+        parent = OmegaConf.select(config, above) if above else config
+        if not isinstance(parent, DictConfig) or last not in parent:
+            raise MissingKeyError(key)
 
 
 def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
@@ -147,12 +156,13 @@ def _check_mapping(
         if key not in known:
             raise unknown("key", name, all_keys)
         default, hint = known[key], hints.get(key, Any)
-        if isinstance(default, dict) and default:
-            if not isinstance(value, dict):
-                raise UsageError(f"{name} is a group of settings, got {value!r}; set one of them")
-            checked[key] = _check_mapping(value, default, f"{name}.", all_keys, referring)
-        elif isinstance(default, dict):
-            checked[key] = value
+        if isinstance(default, dict):
+            _require_settings(name, value, default)
+            checked[key] = (
+                _check_mapping(value, default, f"{name}.", all_keys, referring)
+                if default
+                else value
+            )
         else:
             try:
                 checked[key] = _check_value(name, value, default, hint)
@@ -161,6 +171,15 @@ def _check_mapping(
                     raise
                 referring.mistakes.append(error)
     return checked
+
+
+def _require_settings(name: str, value: Any, default: Mapping[str, Any]) -> None:
+    """Raise if a single value stands where the files have settings, or a mapping for any."""
+    if isinstance(value, dict):
+        return
+    if default:
+        raise UsageError(f"{name} is a group of settings, got {value!r}; set one of them")
+    raise UsageError(f"{name} takes settings by name, got {value!r}: write {name}={{name: value}}")
 
 
 def _check_value(name: str, value: Any, default: Any, hint: Any) -> Any:

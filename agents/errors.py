@@ -5,6 +5,18 @@ class UsageError(ValueError):
     """Something that was asked for does not exist or does not fit; the message says what does."""
 
 
+class MissingKeyError(UsageError):
+    """A configuration lacks a key that is needed.
+
+    Attributes:
+        key: The dotted key.
+    """
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} is missing from the configuration, but it is needed")
+        self.key = key
+
+
 class RunError(RuntimeError):
     """A run could not go on; the message says where it stopped and what is intact."""
 

@@ -10,6 +10,7 @@ evaluation_rewards.<lesions>.npz, so that the intact one's stay.
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,10 +19,11 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from agents.build import build_agent, make_env
 from agents.challenge_choice import Choice, described, under_challenge
-from agents.checkpoint import DIGESTS, load_tree
+from agents.checkpoint import DIGESTS, load_tree, read_metadata
+from agents.config_check import nearest
 from agents.energy_meter import EnergyMeter
 from agents.episodes import Actor, Episode, live, summarise
-from agents.errors import CheckpointError
+from agents.errors import CheckpointError, UsageError
 from agents.lesions import Lesions, actor_for, lesion, require_fit, suffix
 from agents.reward_traces import NAME as REWARDS
 from agents.reward_traces import tell_challenges, write_rewards
@@ -67,8 +69,9 @@ def load_agent(
     """
     run, checkpoint = locate(Path(source))
     config = run.read_config()
-    env = env or _unused_env(config)
-    return restore(config, load_tree(checkpoint)[0], env, device), env
+    with run.of_older_version():
+        env = env or _unused_env(config)
+        return restore(config, load_tree(checkpoint)[0], env, device), env
 
 
 def restore(config: DictConfig, tree: Any, env: VecEnv | None, device: str) -> Any:
@@ -110,6 +113,29 @@ def locate(source: Path) -> tuple[RunFolder, Path]:
     if not folders:
         raise CheckpointError(f"{source} has no checkpoint yet: train it first")
     return run, folders[-1]
+
+
+def named_checkpoint(run: Path, name: str) -> Path:
+    """Return the checkpoint of a run that has a name, such as `latest` or `step_000500000`.
+
+    Raises:
+        UsageError: The run has no such checkpoint; the message names the nearest one.
+        CheckpointError: It has, but it is damaged.
+    """
+    checkpoint = run / "checkpoints" / name
+    if name.strip() and checkpoint.is_dir():
+        read_metadata(checkpoint)  # says what is wrong with it
+        return checkpoint
+    saved = [folder.name for folder in RunFolder(run).checkpoint_folders()]
+    if not saved:
+        raise UsageError(f"{run} has no checkpoint {name!r}, nor any other: train it first")
+    steps = re.fullmatch(r"(?:step_)?(\d+)", name)
+    by_steps = {int(each[5:]): each for each in saved if each[5:].isdecimal()}
+    if steps is not None and by_steps:
+        near = by_steps[min(by_steps, key=lambda taken: abs(taken - int(steps[1])))]
+    else:
+        near = nearest(name, saved)
+    raise UsageError(f"{run} has no checkpoint {name!r}; the nearest is checkpoint={near}")
 
 
 def make_evaluation_env(
@@ -162,7 +188,8 @@ def evaluate_run(
     if reuse and whole and earlier is not None and _without_episodes(earlier) == record:
         return earlier
     tree, metadata = load_tree(checkpoint)
-    model = restore(config, tree, None, device)
+    with run.of_older_version():
+        model = restore(config, tree, None, device)
     lesion(model, lesions)
     meter = EnergyMeter(model)
     lived = live_both(meter, config, conditions, num_threads=num_threads, lesions=lesions)

@@ -35,7 +35,7 @@ class ConstantRate:
     """
 
     def __init__(self, *, initial: float) -> None:
-        if initial <= 0:
+        if not initial > 0:
             raise ValueError(f"the learning rate must be positive, got {initial}")
         self.initial = initial
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from agents.adam import LimitedAdam
 from agents.agent_file import load_agent, save_agent
-from agents.errors import NonFiniteError
+from agents.errors import NonFiniteError, UsageError
 from agents.garbage import only_new_garbage
 from agents.learning_rate import LearningRate, as_learning_rate
 from agents.losses import approximate_kl, clipped_surrogate, explained_variance
@@ -32,6 +32,7 @@ from agents.training_state import (
     read_learned_state,
 )
 from brains import Brain, LearnerGains, reset_where, tree_map
+from brains.ranges import require_at_least, require_positive, require_within
 
 
 class BrainPPO(OnPolicyAlgorithm):
@@ -62,6 +63,9 @@ class BrainPPO(OnPolicyAlgorithm):
         self_taught_epochs: Passes over a rollout for them.
         verbose: SB3's; 1 prints its tables.
         stats_window_size: Episodes over which returns are averaged.
+
+    Raises:
+        ValueError: If a number is out of range; the message names it.
 
     Source: Schulman et al. 2017, arXiv:1707.06347; stored-state replay, Kapturowski et al. 2019,
         openreview.net/forum?id=r1lyTjAqYX.
@@ -98,6 +102,12 @@ class BrainPPO(OnPolicyAlgorithm):
         self.segment_length = recipe.segment_length if segment_length is None else segment_length
         self.n_epochs = n_epochs
         self.n_minibatches = recipe.n_minibatches if n_minibatches is None else n_minibatches
+        counts = {"segment_length": self.segment_length, "n_minibatches": self.n_minibatches}
+        require_at_least(1, n_steps=n_steps, n_epochs=n_epochs, **counts)
+        require_at_least(0, self_taught_epochs=self_taught_epochs)
+        require_within(0, 1, gamma=gamma, gae_lambda=gae_lambda)
+        require_positive(clip_range=clip_range, max_grad_norm=max_grad_norm)
+        require_at_least(0, self_taught_rate=self_taught_rate)
         self.clip_range = clip_range
         self.self_taught_rate, self.self_taught_epochs = self_taught_rate, self_taught_epochs
         self.brain_source = brain
@@ -151,8 +161,20 @@ class BrainPPO(OnPolicyAlgorithm):
         shape = self.action_space.shape
         return int(np.prod(shape)) if shape else 1
 
+    def require_trainable(self) -> None:
+        """Raise a UsageError if a rollout in these bodies has too few segments to learn from."""
+        try:
+            self.rollout.require_divisible(self.n_minibatches)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+
     def learn(self, *arguments: Any, **options: Any) -> "BrainPPO":
-        """Learn for a number of steps; arguments are those of SB3."""
+        """Learn for a number of steps; arguments are those of SB3.
+
+        Raises:
+            UsageError: A rollout has too few segments.
+        """
+        self.require_trainable()
         with only_new_garbage():
             return super().learn(*arguments, **options)
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from agents.losses import generalised_advantages
 from brains import BrainOutput, Percept, tree_leaves, tree_map
+from brains.ranges import require_at_least
 
 
 class Minibatch(NamedTuple):
@@ -38,7 +39,7 @@ class Rollout:
         device: Where tensors live.
 
     Raises:
-        ValueError: If segments do not divide the rollout.
+        ValueError: If segments are empty or do not divide the rollout.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Rollout:
         action_size: int,
         device: torch.device,
     ) -> None:
+        require_at_least(1, n_steps=n_steps, segment_length=segment_length)
         if n_steps % segment_length:
             raise ValueError(
                 f"n_steps must be a multiple of segment_length, got {n_steps} and {segment_length}"
@@ -133,17 +135,22 @@ class Rollout:
         if self._cut is None:  # once for all passes of an update
             self._cut = self._segments()
         segments = self._cut
+        self.require_divisible(count)
         number = segments.actions.shape[1]
-        if number < count:
-            raise ValueError(
-                f"{count} minibatches need as many segments, but num_envs * n_steps / "
-                f"segment_length is {number}: raise num_envs or n_steps, or lower n_minibatches"
-            )
         order = torch.randperm(number, generator=generator).to(self.actions.device)
         for rows in order.tensor_split(count):
             steps = tree_map(lambda values, rows=rows: _take(values, 1, rows), segments[:-1])
             state = tree_map(lambda leaf, rows=rows: _take(leaf, 0, rows), segments.state)
             yield Minibatch(*steps, state=state)
+
+    def require_divisible(self, count: int) -> None:
+        """Raise a ValueError if there are fewer segments than minibatches."""
+        number = self.num_envs * self.n_steps // self.segment_length
+        if number < count:
+            raise ValueError(
+                f"{count} minibatches need as many segments, but num_envs * n_steps / "
+                f"segment_length is {number}: raise num_envs or n_steps, or lower n_minibatches"
+            )
 
     def _segments(self) -> Minibatch:
         def cut(values: Tensor) -> Tensor:

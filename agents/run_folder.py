@@ -13,15 +13,16 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from agents.checkpoint import load_tree, read_metadata, save_tree, sync_to_disk
-from agents.errors import CheckpointError, UsageError
-from agents.progress import ProgressFile
+from agents.errors import CheckpointError, MissingKeyError, UsageError
+from agents.progress import ProgressFile, read_progress
 
 ENGINES = ("mujoco-core", "gymnasium", "stable-baselines3", "sb3-contrib", "torch", "numpy")
 
@@ -38,6 +39,7 @@ class RunFolder:
         self.path = Path(path)
         self.progress = ProgressFile(self.path / "progress.csv")
         self._lock: int | None = None
+        self._made: list[Path] = []
 
     @property
     def checkpoints(self) -> Path:
@@ -55,6 +57,7 @@ class RunFolder:
         Raises:
             UsageError: One already does, or the folder cannot be written.
         """
+        self._made = [path for path in (self.path, *self.path.parents) if not path.exists()]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
@@ -62,7 +65,9 @@ class RunFolder:
             raise UsageError(f"{self.path} cannot be written: {error.strerror}") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.stat(self.path / ".lock")  # gone if another command has just given the folder up
         except OSError:
+            self._made = []  # what is in use is not ours to remove
             self.unlock()
             message = f"another process is training in {self.path}: wait, or choose another run_dir"
             raise UsageError(message) from None
@@ -82,10 +87,16 @@ class RunFolder:
         return False
 
     def unlock(self) -> None:
-        """Let other processes train here."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        """Let other processes train here; leave no folder behind in which nothing has begun."""
+        if self._lock is None:
+            return
+        if self._made and os.listdir(self.path) == [".lock"]:
+            with suppress(OSError):  # a folder above may hold other runs by now
+                (self.path / ".lock").unlink()
+                for folder in self._made:
+                    folder.rmdir()
+        os.close(self._lock)
+        self._lock = None
 
     def begin(self, config: DictConfig) -> None:
         """Write what is known before the first step: configuration, command, versions."""
@@ -115,6 +126,22 @@ class RunFolder:
         if not isinstance(config, DictConfig):
             raise UsageError(f"{self.path}/config.yaml is not a configuration")
         return config
+
+    @contextmanager
+    def of_older_version(self) -> Iterator[None]:
+        """Name the run, and what helps, where its configuration lacks what is needed today.
+
+        Raises:
+            UsageError: In place of a MissingKeyError.
+        """
+        try:
+            yield
+        except MissingKeyError as error:
+            raise UsageError(
+                f"{self.path}/config.yaml lacks {error.key}, which this version needs: add it "
+                "there with the value by which the run was trained, or use the version that "
+                f"trained it ({self.path}/versions.json names its commit)"
+            ) from error
 
     def save_checkpoint(self, tree: Any, *, env_steps: int, wall_seconds: float) -> Path:
         """Write a checkpoint, point `latest` at it, and return its folder."""
@@ -158,6 +185,25 @@ class RunFolder:
         if folders:
             raise CheckpointError(f"every checkpoint in {self.checkpoints} is damaged")
         return None, None
+
+    def lost_steps(self, *, due: int) -> int:
+        """Return up to which step progress.csv records what no checkpoint is left of; 0 if nothing.
+
+        A run that was interrupted before its first checkpoint has lost none: its folder is whole,
+        nothing points at a checkpoint, and its record goes no further than where one was due.
+
+        Args:
+            due: The step by which the first checkpoint is written.
+        """
+        rows = read_progress(self.progress.path)
+        if not rows or self.checkpoint_folders():
+            return 0
+        steps = int(rows[-1]["env_steps"])
+        # One row may stand there without: it died between writing that and the checkpoint.
+        beyond = sum(int(row["env_steps"]) >= due for row in rows) > 1
+        written = (self.checkpoints / "latest").is_symlink() or beyond
+        cut_off = any(self.checkpoints.glob(".step_*.writing"))  # it died while it wrote the first
+        return 0 if self.checkpoints.is_dir() and (cut_off or not written) else steps
 
     def steps_done(self) -> int:
         """Return the steps of the newest undamaged checkpoint; 0 without one."""

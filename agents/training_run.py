@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from agents.config_check import differing_keys
+from agents.config_check import differing_keys, require_keys
 from agents.device import require_device, why_not
 from agents.errors import CheckpointError, NonFiniteError, RunError, UsageError
 from agents.progress import tell
@@ -71,7 +71,7 @@ def open_run(config: DictConfig, overrides: Sequence[str], name: str) -> Iterato
         UsageError: The folder is taken, or a resumed run is told to compute something else.
         RunError: The run stopped; the message says where, and which checkpoint is intact.
     """
-    require_positive(config)
+    require_sound(config)
     if not config.resume:  # a resumed run has its own
         require_device(config.device)
     folder = RunFolder(config.resume or config.run_dir or Path("runs") / name)
@@ -82,7 +82,8 @@ def open_run(config: DictConfig, overrides: Sequence[str], name: str) -> Iterato
     folder.lock()
     try:
         if config.resume:
-            yield _resume(folder, config, overrides)
+            with folder.of_older_version():
+                yield _resume(folder, config, overrides)
         else:
             _require_free(folder)
             yield TrainingRun(folder, config)
@@ -103,8 +104,9 @@ def begin(run: TrainingRun) -> None:
     run.folder.forget_after(run.env_steps)
 
 
-def require_positive(config: DictConfig) -> None:
-    """Raise a UsageError if a count of the configuration is too small."""
+def require_sound(config: DictConfig) -> None:
+    """Raise a UsageError if a count of the configuration is too small, or a name is none."""
+    require_names(config, "run_dir", "resume", "env.id")
     least = {"total_steps": 1, "num_envs": 1, "num_threads": 1, "checkpoint_every": 1}
     for key, minimum in {
         **least,
@@ -116,6 +118,23 @@ def require_positive(config: DictConfig) -> None:
             raise UsageError(f"{key} must be at least {minimum}, got {config[key]}")
 
 
+def require_names(config: DictConfig, *keys: str) -> None:
+    """Raise a UsageError if a name of the configuration is empty, or no text.
+
+    An unset variable of a shell leaves an empty name, which is never meant to be the usual one.
+
+    Args:
+        config: A checked configuration.
+        keys: The dotted keys of the names; those that are null are not looked at.
+    """
+    for key in keys:
+        name = OmegaConf.select(config, key)
+        if name is not None and not isinstance(name, str):
+            raise UsageError(f"{key} must be text, got {name!r}: write {key}=\"'{name}'\"")
+        if name is not None and not name.strip():
+            raise UsageError(f"{key}= is empty (an unset variable?): name one, or leave {key}= out")
+
+
 def _resume(folder: RunFolder, config: DictConfig, overrides: Sequence[str]) -> TrainingRun:
     """Return the run in a folder, with only its budget changed."""
     asked = {_split(override)[0] for override in overrides} - {"resume"}
@@ -124,19 +143,34 @@ def _resume(folder: RunFolder, config: DictConfig, overrides: Sequence[str]) -> 
         allowed = ", ".join(BUDGET_KEYS)
         raise UsageError(f"a resumed run cannot change {refused[0]}, only {allowed}")
     kept = folder.read_config()
+    require_keys(kept, "total_steps", "checkpoint_every")
+    _require_nothing_lost(folder, kept)
     for key in BUDGET_KEYS:
         if any(name.split(".")[0] == key for name in asked):
             kept[key] = config[key]
+    require_keys(kept, "keep_checkpoints", "film", "tracker", "num_threads")
     run = _go_on(folder, kept)
     if not run.finished:
         _require_its_device(run)
     return run
 
 
+def _require_nothing_lost(folder: RunFolder, config: DictConfig) -> None:
+    """Raise if a run has trained and its checkpoints are gone: its record would be overwritten."""
+    steps = folder.lost_steps(due=min(config.checkpoint_every, config.total_steps))
+    if steps:
+        raise UsageError(
+            f"{folder.path} has trained {steps:,} steps, but no checkpoint is left in "
+            f"{folder.checkpoints}: put one back, or begin anew, with another run_dir=... or after "
+            f"deleting {folder.path}"
+        )
+
+
 def _go_on(folder: RunFolder, config: DictConfig) -> TrainingRun:
     """Return a run with the state of its newest checkpoint."""
     state, metadata = folder.newest_checkpoint(warn=tell)
     if metadata is None or state is None:
+        tell(f"{folder.path} has no checkpoint yet: it begins again at its first step")
         return TrainingRun(folder, config)
     run = TrainingRun(folder, config, state, metadata["env_steps"], metadata["wall_seconds"])
     if "env" not in state and not run.finished:
@@ -185,6 +219,9 @@ def _require_free(folder: RunFolder) -> None:
 
 def _what_is_intact(folder: RunFolder) -> str:
     steps = folder.steps_done()
+    if steps == 0 and folder.checkpoint_folders():
+        anew = f"with another run_dir=... or after deleting {folder.path}"
+        return f"there is nothing to go on from: put a checkpoint back, or begin anew, {anew}"
     if steps == 0:
         return "no checkpoint was written yet"
     return f"the checkpoint at step {steps:,} is intact: resume={folder.path}"

@@ -25,11 +25,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 
+from agents.errors import CheckpointError, UsageError
 from analysis.encoding import writing
 from analysis.film import MOST_FRAMES_PER_SECOND, shooting
 from analysis.panels.ink import Pixels
 from analysis.run_films import together
 from analysis.sheet import Tile
+from envs import RenderingError
 
 Seconds = dict[str, list[float]]
 
@@ -144,8 +146,14 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1000)
     arguments = parser.parse_args()
+    if arguments.frames < 1:
+        parser.error(f"--frames must be at least 1, got {arguments.frames}")
     torch.set_num_threads(1)
-    for record in records(arguments.runs, arguments.frames, arguments.seed):
+    try:
+        found = records(arguments.runs, arguments.frames, arguments.seed)
+    except (CheckpointError, UsageError, RenderingError) as error:
+        sys.exit(str(error))
+    for record in found:
         if arguments.json:
             print(json.dumps(record), flush=True)
         else:

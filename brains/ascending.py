@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from brains.neuromodulation import Event, LearnerGains, Modulation, Neuromodulator
+from brains.ranges import require_at_least, require_within
 from brains.sinks import Sink
 
 LEVEL_CLIP = 5.0  # of every level; one wild step must not throw the whole brain
@@ -69,7 +70,8 @@ class AscendingNeuromodulator(Neuromodulator):
         value_exponent: Of the factor on the value loss.
 
     Raises:
-        ValueError: If a sink or a coupling is unknown, or a decay lies outside [0, 1).
+        ValueError: If a sink or a coupling is unknown, or a decay lies outside [0, 1), or another
+            number is out of range; the message names it.
 
     Source: roles of the four, Doya 2002, doi:10.1016/S0893-6080(02)00044-8; dopamine as reward
         prediction error, Schultz et al. 1997, doi:10.1126/science.275.5306.1593; expected and
@@ -104,6 +106,8 @@ class AscendingNeuromodulator(Neuromodulator):
         sizes = {"plasticity": gate_size, "gain": 1, "exploration": action_size, "attention": 1}
         if set(sinks) != set(sizes):
             raise ValueError(f"sinks must be exactly {sorted(sizes)}, got {sorted(sinks)}")
+        require_within(0, 1, gamma=gamma)
+        require_at_least(1, hidden_size=hidden_size)
         self.gamma = gamma
         self.dopamine_decay, self.slow_decay, self.fast_decay = decays.values()
         self.rate_exponent, self.entropy_exponent = rate_exponent, entropy_exponent

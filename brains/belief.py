@@ -30,6 +30,7 @@ from brains.expectation import (
     stacked,
 )
 from brains.percept import Prediction
+from brains.ranges import require_at_least, require_positive
 from brains.recurrent import reset_where, tree_map
 from brains.senses import REWARD, Layout
 from brains.world_model import WorldModel
@@ -58,7 +59,7 @@ class BeliefModel(WorldModel):
         modalities: Names of what the body senses.
 
     Raises:
-        ValueError: If the body senses nothing.
+        ValueError: If the body senses nothing, or a number is out of range; the message names it.
 
     Source: predictive coding, Rao and Ballard 1999, doi:10.1038/4580; Gaussian predictions of
         change trained on several steps, Chua et al. 2018, arXiv:1805.12114.
@@ -86,6 +87,8 @@ class BeliefModel(WorldModel):
         self.senses_size, self.action_size = len(layout.body), len(layout.action)
         if self.senses_size == 0:
             raise ValueError("a world model needs a body that senses something, got no senses")
+        require_at_least(0, direct_pace=direct_pace, open_loop_steps=open_loop_steps)
+        require_positive(error_limit=error_limit)
         self.direct_pace = direct_pace
         self.open_loop_steps, self.error_limit = open_loop_steps, error_limit
         self.fills_in, self.replayed = fills_in, learns_from_reward

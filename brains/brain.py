@@ -25,6 +25,7 @@ from brains.paces import Paces, check_paces, pace_of
 from brains.percept import Percept
 from brains.perception import Perception
 from brains.plasticity import PlasticInput, Plasticity, PlasticOutput
+from brains.ranges import require_at_least
 from brains.recurrent import RecurrentModule
 from brains.senses import Observation, Senses
 from brains.telemetry import measures_of, signals_of
@@ -90,7 +91,7 @@ class Brain(RecurrentModule[BrainState]):
 
     Raises:
         ValueError: If the neuromodulator needs a reward that is not sensed, or `paces` names a
-            part that no brain has.
+            part that no brain has, or a learning rate is negative.
     """
 
     reward_deviation: Tensor
@@ -125,6 +126,7 @@ class Brain(RecurrentModule[BrainState]):
         nn.init.orthogonal_(self.action_head.weight, action_gain)
         nn.init.zeros_(self.action_head.bias)
         self.log_std = nn.Parameter(torch.full((action_size,), initial_log_std))
+        require_at_least(0, exploration_rate_scale=exploration_rate_scale)
         self.rate_scales = {"log_std": exploration_rate_scale}
         self.paces = paces
         check_paces(paces, (name for name, _ in self.named_children()))

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from brains.feedforward import tanh_layers
 from brains.kernels.tanh import fast_tanh
+from brains.ranges import require_layers
 
 
 class Critic(nn.Module):
@@ -20,6 +21,9 @@ class Critic(nn.Module):
         hidden_sizes: Units of each layer.
         sees_memory: Whether the controller's output is an input; a controller without memory has
             nothing to add to the senses.
+
+    Raises:
+        ValueError: If there is no layer, or one without units.
     """
 
     def __init__(
@@ -31,6 +35,7 @@ class Critic(nn.Module):
         sees_memory: bool,
     ) -> None:
         super().__init__()
+        require_layers(hidden_sizes=hidden_sizes)
         self.sees_memory = sees_memory
         first, *others = hidden_sizes
         self.from_senses = nn.Linear(senses_size, first)

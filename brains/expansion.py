@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from brains.percept import Percept
 from brains.perception import ErrorUnit, Perception
+from brains.ranges import require_at_least
 from brains.senses import Layout
 
 
@@ -40,7 +41,8 @@ class ExpansionPerception(Perception):
         code_gain: How loud the units are, g, for whoever hears the code.
 
     Raises:
-        ValueError: If the error is all that may be heard and nothing is predicted.
+        ValueError: If there are no units, or the error is all that may be heard and nothing is
+            predicted.
 
     Source: expansion as in cerebellum and mushroom body, Babadi and Sompolinsky 2014,
         doi:10.1016/j.neuron.2014.07.035.
@@ -67,6 +69,7 @@ class ExpansionPerception(Perception):
             context_gain=context_gain,
         )
         self.code_gain = code_gain
+        require_at_least(1, units=units)
         if error_only and self.predicted_size == 0:
             raise ValueError(
                 "error_only perception hears only what a world model got wrong: choose a world "

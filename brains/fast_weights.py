@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from brains.energy import Operations, matrix_macs
 from brains.kernels.fast_weights import CompiledFastWeights, compiled_kernel_runs
 from brains.plasticity import PlasticInput, Plasticity, PlasticOutput
+from brains.ranges import require_at_least, require_positive
 from brains.recurrent import Lasting, reset_where
 from brains.spiking import spread_decays
 
@@ -161,7 +162,7 @@ class FastWeightPart(Plasticity):
         rate_scale: Learning rate of rates, decays and of `alpha`, relative to the rest.
 
     Raises:
-        ValueError: If `trace_rate` or `bound` is out of range.
+        ValueError: If a rate, `bound` or `decays` is out of range.
     """
 
     def __init__(
@@ -179,14 +180,14 @@ class FastWeightPart(Plasticity):
         super().__init__()
         if not 0.0 < trace_rate <= 1.0:
             raise ValueError(f"trace_rate must lie in (0, 1], got {trace_rate}")
-        if bound <= 0.0:
-            raise ValueError(f"bound must be positive, got {bound}")
+        require_positive(bound=bound)
+        require_at_least(0, rate_scale=rate_scale)
         self.gate_size = self.post_size = post_size
         self.pre_size = pre_size
         self.trace_rate, self.bound = trace_rate, bound
         self.survives_episodes = survives_episodes
         self.rate = nn.Parameter(torch.full((post_size,), initial_rate))
-        self.decay_logit = spread_decays(*decays, post_size)
+        self.decay_logit = spread_decays(post_size, decays=decays)
         learned = ("rate", "decay_logit", "alpha", "alpha_pre")
         self.rate_scales = dict.fromkeys(learned, rate_scale)
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from brains.controller import Controller
 from brains.kernels.tanh import fast_tanh
+from brains.ranges import require_layers
 from brains.recurrent import NoState
 
 
@@ -41,13 +42,12 @@ class MLPController(Controller[NoState]):
         hidden_sizes: Units of each layer.
 
     Raises:
-        ValueError: If there is no layer.
+        ValueError: If there is no layer, or one without units.
     """
 
     def __init__(self, *, input_size: int, hidden_sizes: Sequence[int]) -> None:
         super().__init__()
-        if not hidden_sizes:
-            raise ValueError("hidden_sizes must name at least one layer, got none")
+        require_layers(hidden_sizes=hidden_sizes)
         self.layers = tanh_layers(input_size, hidden_sizes)
         self.drive_size, self.output_size = hidden_sizes[0], hidden_sizes[-1]
 

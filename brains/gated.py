@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from brains.controller import Controller
 from brains.gated_sequence import gru_sequence, lstm_sequence
 from brains.kernels.tanh import fast_tanh
+from brains.ranges import require_at_least
 
 
 class GRUState(NamedTuple):
@@ -54,6 +55,7 @@ class GRUController(Controller[GRUState]):
 
     def __init__(self, *, input_size: int, hidden_size: int) -> None:
         super().__init__()
+        require_at_least(1, hidden_size=hidden_size)
         self.output_size = hidden_size
         self.drive_size = 3 * hidden_size
         self.input, self.recurrent = _gates(input_size, hidden_size, 3)
@@ -104,6 +106,7 @@ class LSTMController(Controller[LSTMState]):
 
     def __init__(self, *, input_size: int, hidden_size: int) -> None:
         super().__init__()
+        require_at_least(1, hidden_size=hidden_size)
         self.output_size = hidden_size
         self.drive_size = 4 * hidden_size
         self.input, self.recurrent = _gates(input_size, hidden_size, 4)

@@ -107,7 +107,7 @@ def _exportable(brain: Brain) -> SpikingController:
     """
     controller = brain.controller
     if not isinstance(controller, SpikingController):
-        raise _refusal(f"a {type(controller).__name__}", "brain/controller=spiking")
+        raise _refusal(f"controller, a {type(controller).__name__}", "brain/controller=spiking")
     options = "brain.controller"
     parts: list[tuple[bool, str, str]] = [
         (controller.norm is not None, "layer norm", f"{options}.normalise_current=false"),
@@ -123,7 +123,7 @@ def _exportable(brain: Brain) -> SpikingController:
         ),
         (
             not isinstance(brain.reflex, LinearReflex | NoReflex),
-            f"a {type(brain.reflex).__name__}",
+            f"reflex, a {type(brain.reflex).__name__}",
             "brain/reflex=none",
         ),
     ]

@@ -1,7 +1,8 @@
 """Learning rates of parts relative to the rest: those that parts set, and those asked for."""
 
+import difflib
 from collections.abc import Iterable, Mapping
-from typing import Union
+from typing import Any, Union
 
 from torch import nn
 
@@ -10,11 +11,22 @@ Paces = Mapping[str, Union[float, "Paces"]]
 are passed over, since another option of that part may have them."""
 
 
-def check_paces(paces: Paces, parts: Iterable[str]) -> None:
-    """Raise `ValueError` if a part is named that no brain has."""
-    known = sorted(set(parts))
-    if unknown := sorted(set(paces) - set(known)):
-        raise ValueError(f"paces names {unknown[0]!r}, but a brain has {known}")
+def check_paces(paces: Mapping[str, Any], parts: Iterable[str]) -> None:
+    """Raise a ValueError if a part is named that no brain has, or a pace is no learning rate."""
+    known = sorted(parts)
+    if unknown := sorted(map(str, set(paces) - {*known})):
+        near = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"paces names {unknown[0]!r}, but a brain has {known}{hint}")
+    _require_rates(paces, "paces")
+
+
+def _require_rates(paces: Mapping[str, Any], path: str) -> None:
+    for name, pace in paces.items():
+        if isinstance(pace, Mapping):
+            _require_rates(pace, f"{path}.{name}")
+        elif isinstance(pace, bool) or not isinstance(pace, float | int) or not pace >= 0:
+            raise ValueError(f"{path}.{name} must be a number of at least 0, got {pace!r}")
 
 
 def pace_of(module: nn.Module, name: str, paces: Paces) -> float:

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from brains.belief import BeliefModel
 from brains.expectation import Belief
+from brains.ranges import require_at_least, require_positive
 from brains.senses import Layout
 
 
@@ -47,6 +48,7 @@ class PredictiveWorldModel(BeliefModel):
         fills_in: bool,
         learns_from_reward: bool,
     ) -> None:
+        require_at_least(1, hidden_size=hidden_size)
         super().__init__(
             layout=layout,
             hidden_size=hidden_size,
@@ -56,6 +58,7 @@ class PredictiveWorldModel(BeliefModel):
             fills_in=fills_in,
             learns_from_reward=learns_from_reward,
         )
+        require_positive(deviation_floor=deviation_floor)
         self.deviation_floor = deviation_floor
         sensors = self.senses_size
         known = hidden_size + 2 * sensors + self.action_size
@@ -120,6 +123,7 @@ class LinearWorldModel(BeliefModel):
             fills_in=fills_in,
             learns_from_reward=learns_from_reward,
         )
+        require_positive(deviation_floor=deviation_floor)
         self.deviation_floor = deviation_floor
         self.forward_map = nn.Linear(self.senses_size + self.action_size, self.senses_size)
         nn.init.zeros_(self.forward_map.weight)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from brains.controller import Controller
 from brains.lif import NORM_EPSILON
+from brains.ranges import require_at_least
 from brains.spiking import spread_decays
 
 
@@ -34,6 +35,9 @@ class RateController(Controller[RateState]):
         recurrent_rate_scale: Learning rate of weights within the population and of decays,
             relative to the rest.
 
+    Raises:
+        ValueError: If a size, a rate or the range of decays is none; the message names it.
+
     Source: Beer 1995, doi:10.1177/105971239500300405; learnable time constants as in Fang et al.
         2021, arXiv:2007.05785; layer norm, Ba et al. 2016, arXiv:1607.06450.
     """
@@ -49,12 +53,14 @@ class RateController(Controller[RateState]):
         recurrent_rate_scale: float,
     ) -> None:
         super().__init__()
+        require_at_least(1, hidden_size=hidden_size)
+        require_at_least(0, recurrent_rate_scale=recurrent_rate_scale)
         self.output_size = self.drive_size = hidden_size
         self.input = nn.Linear(input_size, hidden_size, bias=not normalise_current)
         self.recurrent_weight = nn.Parameter(torch.empty(hidden_size, hidden_size))
         nn.init.orthogonal_(self.recurrent_weight, recurrent_gain)
         self.norm = nn.LayerNorm(hidden_size, NORM_EPSILON) if normalise_current else nn.Identity()
-        self.decay_logit = spread_decays(*decays, hidden_size)
+        self.decay_logit = spread_decays(hidden_size, decays=decays)
         self.rate_scales = {
             "recurrent_weight": recurrent_rate_scale,
             "decay_logit": recurrent_rate_scale,

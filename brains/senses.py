@@ -9,6 +9,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from brains.ranges import require_positive
+
 Observation = Tensor | Mapping[str, Tensor]
 
 EFFERENCE_COPY, REWARD, ALIVE = "efference_copy", "reward", "alive"
@@ -113,6 +115,9 @@ class Senses(nn.Module):
         private: Modalities that only world model and neuromodulator hear; see `Layout`.
         epsilon: Added to the variance.
 
+    Raises:
+        ValueError: If `clip` is not positive, or a modality is of a kind that brains cannot sense.
+
     Source: parallel variance, Chan et al. 1979, Stanford STAN-CS-79-773.
     """
 
@@ -129,6 +134,7 @@ class Senses(nn.Module):
         epsilon: float = 1e-8,
     ) -> None:
         super().__init__()
+        require_positive(clip=clip)
         self.space = observation_space
         self.sizes = modality_sizes(observation_space)
         self.layout = Layout(self.sizes, private)

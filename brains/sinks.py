@@ -31,8 +31,8 @@ class Sink(nn.Module):
         **couplings: Initial couplings by modulator; 0 for those that are not named.
 
     Raises:
-        ValueError: If the sink or a coupling is unknown, or `rest` is not for this sink or not
-            within (-1, 1).
+        ValueError: If the sink or a coupling is unknown, `bound` is negative, or `rest` is not for
+            this sink or not within (-1, 1).
     """
 
     def __init__(
@@ -53,6 +53,8 @@ class Sink(nn.Module):
         unknown = sorted(set(couplings) - set(modulators))
         if unknown:
             raise ValueError(f"{name} couples to {unknown[0]!r}, but there are {list(modulators)}")
+        if not bound >= 0.0:
+            raise ValueError(f"sinks.{name}.bound must be at least 0, got {bound}")
         if rest and name != "plasticity":
             raise ValueError(f"only the gate of plasticity has a rest, not {name}")
         if not -1.0 < rest < 1.0:

@@ -9,6 +9,7 @@ from brains.competition import k_winners, k_winners_of
 from brains.expansion import ExpansionPerception
 from brains.percept import Percept
 from brains.perception import ErrorUnit
+from brains.ranges import require_at_least, require_within
 from brains.senses import Layout
 from brains.synapses import EventSynapses
 
@@ -45,7 +46,8 @@ class SparsePerception(ExpansionPerception):
         boost_limit: Bound of excitability, c, in standard deviations of the initial potential.
 
     Raises:
-        ValueError: If the winners are not fewer than the units, or none.
+        ValueError: If the winners are not fewer than the units, or none, or a number of homeostasis
+            is out of range.
 
     Source: boosting by duty cycle, Ahmad and Scheinkman 2019, arXiv:1903.11257; homeostasis of
         intrinsic excitability, Turrigiano and Nelson 2004, doi:10.1038/nrn1327.
@@ -88,6 +90,8 @@ class SparsePerception(ExpansionPerception):
             raise ValueError(
                 f"winners must be at least 1 and fewer than the {units} units, got {winners}"
             )
+        require_within(0, 1, duty_pace=duty_pace)
+        require_at_least(0, boost_rate=boost_rate, boost_limit=boost_limit)
         self.winners, self.values, self.gradient = winners, values, gradient
         self.duty_pace, self.boost_rate, self.boost_limit = duty_pace, boost_rate, boost_limit
         self.share = winners / units

@@ -1,5 +1,7 @@
 """A recurrent population of spiking neurons that controls a body."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -7,16 +9,23 @@ from brains.controller import Controller
 from brains.energy import Operations, matrix_macs
 from brains.lif import LIFParameters, LIFState
 from brains.lif_sequence import lif_control_step, lif_sequence
+from brains.ranges import require_at_least, require_positive
 
 
-def spread_decays(low: float, high: float, size: int) -> nn.Parameter:
+def spread_decays(size: int, **ranges: Sequence[float]) -> nn.Parameter:
     """Return learnable decays, spread evenly over a range, as logits, [size].
 
+    Args:
+        size: How many.
+        **ranges: The lowest and the highest decay, under the name that messages call them by.
+
     Raises:
-        ValueError: If the range does not lie inside (0, 1).
+        ValueError: If the range is not two numbers inside (0, 1).
     """
-    if not 0.0 < low <= high < 1.0:
-        raise ValueError(f"decays must satisfy 0 < low <= high < 1, got [{low}, {high}]")
+    ((name, decays),) = ranges.items()
+    if len(decays) != 2 or not 0.0 < decays[0] <= decays[1] < 1.0:
+        raise ValueError(f"{name} must be [low, high] with 0 < low <= high < 1, got {list(decays)}")
+    low, high = decays
     return nn.Parameter(torch.logit(torch.linspace(low, high, size)))
 
 
@@ -41,6 +50,9 @@ class SpikingController(Controller[LIFState]):
         recurrent_rate_scale: Learning rate of synapses within the population and of membrane
             decays, relative to the rest. They set how far one step moves the policy.
 
+    Raises:
+        ValueError: If a size, a slope, a rate or a range of decays is none; the message names it.
+
     Source: recurrent spiking networks with adaptive thresholds, Bellec et al. 2018,
         arXiv:1803.09574; learnable time constants, Fang et al. 2021, arXiv:2007.05785.
     """
@@ -61,8 +73,9 @@ class SpikingController(Controller[LIFState]):
         recurrent_rate_scale: float,
     ) -> None:
         super().__init__()
-        if substeps < 1:
-            raise ValueError(f"substeps must be at least 1, got {substeps}")
+        require_at_least(1, hidden_size=hidden_size, substeps=substeps)
+        require_positive(surrogate_slope=surrogate_slope)
+        require_at_least(0, recurrent_rate_scale=recurrent_rate_scale)
         self.output_size = self.drive_size = hidden_size
         self.substeps = substeps
         self.surrogate_slope = surrogate_slope
@@ -71,11 +84,12 @@ class SpikingController(Controller[LIFState]):
         self.recurrent_weight = nn.Parameter(torch.empty(hidden_size, hidden_size))
         nn.init.orthogonal_(self.recurrent_weight, recurrent_gain)
         self.norm = nn.LayerNorm(hidden_size) if normalise_current else None
-        self.membrane_logit = spread_decays(*membrane_decays, hidden_size)
-        self.readout_logit = spread_decays(*readout_decays, hidden_size)
+        self.membrane_logit = spread_decays(hidden_size, membrane_decays=membrane_decays)
+        self.readout_logit = spread_decays(hidden_size, readout_decays=readout_decays)
         if self.adaptive:
             # Shuffled, or slow membranes would always go with slow thresholds.
-            shuffled = spread_decays(*adaptation_decays, hidden_size)[torch.randperm(hidden_size)]
+            spread = spread_decays(hidden_size, adaptation_decays=adaptation_decays)
+            shuffled = spread[torch.randperm(hidden_size)]
             self.adaptation_logit = nn.Parameter(shuffled.detach())
             self.adaptation_strength = nn.Parameter(torch.full((hidden_size,), adaptation_strength))
         self.rate_scales = {

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from agents import cli
 from agents.config_check import check_config
 from agents.errors import CellFailed, UsageError
-from agents.training_run import require_positive, require_same
+from agents.training_run import require_same, require_sound
 from brains.factory import factory_from_config
 from grids.cell import Cell, asked_threads, override_key
 from grids.desk import Desk
@@ -76,7 +76,7 @@ def _cell(composed: DictConfig, pool: Pool, desk: Desk) -> Cell:
         if key in map(override_key, overrides):
             raise UsageError(f"leave {key}=... out of a grid: {reason}")
     config = cli.checked(composed, composed.hydra)
-    require_positive(config)
+    require_sound(config)
     asked = asked_threads(overrides)
     folder = Path(str(composed.hydra.sweep.dir)) / cli.name_of(config, composed.hydra)
     cell = Cell(tuple(overrides), folder, config.total_steps, pool.threads(asked), Path.cwd(), desk)

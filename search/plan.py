@@ -12,7 +12,7 @@ from agents.config_check import known_keys, unknown
 from agents.device import require_device
 from agents.errors import UsageError
 from agents.evaluation import KINDS
-from agents.training_run import BUDGET_KEYS, PLACE_KEYS, require_positive
+from agents.training_run import BUDGET_KEYS, PLACE_KEYS, require_sound
 from grids.cell import Cell, override_key
 from grids.desk import Desk
 from search.space import Dimension, read_dimension
@@ -94,7 +94,7 @@ def read_plan(arguments: Sequence[str]) -> Plan:
     settings: Any = OmegaConf.to_container(cli.composed("search", own)[0].search)
     _require_sensible(settings)
     config, hydra = cli.composed("train", [*settings["overrides"], *asked])
-    require_positive(config)
+    require_sound(config)
     require_device(config.device)
     if config.evaluation_episodes == 0:
         raise UsageError("evaluation_episodes must be at least 1: trials are compared by them")

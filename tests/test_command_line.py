@@ -4,6 +4,7 @@ import shutil
 import signal
 
 import pytest
+from omegaconf import OmegaConf
 
 import evaluate
 import train
@@ -68,6 +69,32 @@ MISTAKES = {
     "device=foo": "unknown device 'foo' (there are cpu, cuda, cuda:1, ... and auto): use",
     "device=meta": "device=meta cannot be used here (",
     "seed=0,1": "Ambiguous value for argument 'seed=0,1': add -m for a grid",
+    "run_dir=": "run_dir= is empty (an unset variable?): name one, or leave run_dir= out",
+    "resume=": "resume= is empty (an unset variable?)",
+    "env.id=": "env.id= is empty (an unset variable?)",
+    "run_dir=5": "run_dir must be text, got 5",
+    "challenge=[mass,mass]": "challenge=[mass,mass] names mass twice: once is enough",
+    "agent.segment_length=0": "segment_length must be at least 1, got 0",
+    "agent.n_minibatches=0": "n_minibatches must be at least 1, got 0",
+    "agent.n_minibatches=999": "999 minibatches need as many segments",
+    "agent.n_steps=0": "n_steps must be at least 1, got 0",
+    "agent.n_epochs=0": "n_epochs must be at least 1, got 0",
+    "agent.gamma=2": "gamma must lie in [0, 1], got 2",
+    "agent.clip_range=0": "clip_range must be positive, got 0",
+    "brain.neuromodulator.sinks.gain.bound=-1": "sinks.gain.bound must be at least 0, got -1",
+    "brain.controller.hidden_size=0": "hidden_size must be at least 1, got 0",
+    "brain.controller.hidden_size=-3": "hidden_size must be at least 1, got -3",
+    "brain.controller.membrane_decays=[0.1]": "membrane_decays must be [low, high] with "
+    "0 < low <= high < 1, got [0.1]",
+    "brain.world_model.open_loop_steps=-1": "open_loop_steps must be at least 0, got -1",
+    "brain.critic.hidden_sizes=[]": "hidden_sizes must name at least one layer, got none",
+    "brain.exploration_rate_scale=-1": "exploration_rate_scale must be at least 0, got -1",
+    "brain.paces=5": "brain.paces takes settings by name, got 5",
+    "brain.paces={controler: {input: 0.3}}": "paces names 'controler', but a brain has ",
+    "brain.paces={controller: {input: -1}}": "paces.controller.input must be a number of at least "
+    "0, got -1",
+    "brain.paces.controller=0.3": "brain.paces.controller is not there yet: "
+    "add it with +brain.paces.controller=...",
 }
 
 
@@ -78,7 +105,42 @@ def test_a_mistake_is_told_in_one_line_with_what_would_be_right(mistake, command
     assert out == ""
     assert err.count("\n") == 1, err
     assert err.startswith(MISTAKES[mistake])
-    assert not list(tmp_path.rglob("config.yaml"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("agent", "option"),
+    [
+        ("sb3_sac", "row_every=0"),
+        ("sb3_sac", "train_freq=0"),
+        ("sb3_ppo", "n_epochs=0"),
+        ("sb3_recurrent_ppo", "batch_size=0"),
+    ],
+)
+def test_a_baseline_names_the_number_that_is_out_of_range(agent, option, command, tmp_path):
+    code, _, err = command(*QUICK, f"agent={agent}", f"agent.{option}")
+    name = option.partition("=")[0]
+    assert (code, err) == (2, f"{name} must be at least 1, got 0\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_refused_command_leaves_the_folders_that_were_there(command, tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "mine").mkdir()
+    for place in ((), ("run_dir=mine",), ("run_dir=new/deep",)):
+        assert command(*QUICK, "env=any", "env.id=Nope-v0", *place)[0] == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"runs", "mine"}
+    assert not list((tmp_path / "runs").iterdir())
+
+
+def test_a_mapping_that_takes_any_key_is_set_as_the_documentation_writes_it(command, tmp_path):
+    paces = "brain.paces={controller: {layers: 0.5}}"
+    little = ("total_steps=32", "run_dir=r")
+    code, _, err = command(*TINY, paces, "env.kwargs={frame_skip: 4}", *little)
+    assert (code, err) == (0, "")
+    config = OmegaConf.load(tmp_path / "r" / "config.yaml")
+    assert config.brain.paces == {"controller": {"layers": 0.5}}
+    assert config.env.kwargs == {"frame_skip": 4}
 
 
 def test_an_unknown_gymnasium_id_names_the_nearest(command):
@@ -158,6 +220,65 @@ def test_a_resumed_run_changes_nothing_but_its_budget(command):
     code, out, err = command("resume=r", "total_steps=64", "film=false")
     assert (code, err) == (0, "")
     assert "64/64 steps" in out
+
+
+def test_a_run_whose_checkpoints_are_gone_is_not_begun_again_over_its_record(command, tmp_path):
+    options = (*TINY, "total_steps=96", "checkpoint_every=64")
+    assert command(*options, "run_dir=r")[0] == 0
+    shutil.copytree(tmp_path / "r", tmp_path / "emptied", symlinks=True)
+    shutil.rmtree(tmp_path / "r" / "checkpoints")
+    for folder in (tmp_path / "emptied" / "checkpoints").glob("step_*"):
+        shutil.rmtree(folder)
+    for name in ("r", "emptied"):
+        before = (tmp_path / name / "progress.csv").read_bytes()
+        code, out, err = command(f"resume={name}", "total_steps=960", "checkpoint_every=1000")
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert err.startswith(f"{name} has trained 96 steps, but no checkpoint is left in")
+        assert "another run_dir=" in err
+        assert (tmp_path / name / "progress.csv").read_bytes() == before
+
+
+def test_a_run_that_ended_before_its_first_checkpoint_begins_again_and_says_so(command, tmp_path):
+    assert command(*TINY, "total_steps=96", "run_dir=r")[0] == 0
+    whole = (tmp_path / "r" / "progress.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "r" / "progress.csv").write_text("".join(whole[:-1]))
+    shutil.rmtree(tmp_path / "r" / "checkpoints")
+    (tmp_path / "r" / "checkpoints").mkdir()
+    code, _, err = command("resume=r")
+    assert (code, err) == (0, "r has no checkpoint yet: it begins again at its first step\n")
+    assert [row["env_steps"] for row in read_progress(tmp_path / "r" / "progress.csv")] == [
+        *("32", "64", "96")
+    ]
+
+
+def test_a_run_whose_checkpoints_are_all_damaged_is_told_how_to_begin_anew(command, tmp_path):
+    assert command(*TINY, "total_steps=32", "run_dir=r")[0] == 0
+    for tensors in (tmp_path / "r" / "checkpoints").glob("step_*/*.safetensors"):
+        tensors.write_bytes(b"")
+    code, _, err = command("resume=r", "total_steps=64")
+    assert code == 1
+    last = err.splitlines()[-1]
+    assert last.startswith("every checkpoint in r/checkpoints is damaged | there is nothing to go")
+    assert "another run_dir=" in last and "no checkpoint was written yet" not in err
+    assert len(read_progress(tmp_path / "r" / "progress.csv")) == 1
+
+
+@pytest.mark.parametrize("key", ["brain.critic.sees_memory", "brain.action_gain", "seed", "film"])
+def test_a_run_of_an_older_version_is_told_which_key_it_lacks(key, command, tmp_path):
+    assert command(*TINY, "total_steps=32", "run_dir=r")[0] == 0
+    config = OmegaConf.load(tmp_path / "r" / "config.yaml")
+    above, _, last = key.rpartition(".")
+    del (OmegaConf.select(config, above) if above else config)[last]
+    OmegaConf.save(config, tmp_path / "r" / "config.yaml")
+    told = f"r/config.yaml lacks {key}, which this version needs: add it there"
+    code, out, err = command("resume=r", "total_steps=64")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(told) and "r/versions.json names its commit" in err
+    assert len(read_progress(tmp_path / "r" / "progress.csv")) == 1
+    if "." in key:
+        code, _, err = command("runs=r", "episodes=1", "num_threads=1", job=evaluate.evaluate)
+        assert (code, err.count("\n")) == (2, 1)
+        assert told in err
 
 
 def test_two_processes_never_train_in_one_folder(command, tmp_path):
@@ -310,10 +431,38 @@ def test_a_device_that_is_not_here_stops_a_resumed_run_and_an_evaluation_and_spo
     assert command("resume=r", "total_steps=64").code == 0
 
 
-def test_evaluating_what_is_not_there_is_told_in_one_line(command):
-    for overrides in ([], ["runs=nowhere"], ["runs=x", "episods=3"]):
-        code, _, err = command(*overrides, job=evaluate.evaluate)
-        assert (code, err.count("\n")) == (2, 1)
+NO_EVALUATION = {
+    "": "runs is missing: set runs=...",
+    "runs=nowhere": "nowhere names no run: a run's folder has a config.yaml",
+    "runs=": "runs= is empty (an unset variable?): name a run's folder",
+    "runs=x episods=3": "unknown key 'episods'; did you mean 'episodes'?",
+    "runs=x port=-1": "port must be at least 0 and at most 65535, got -1",
+    "runs=x output=": "output= is empty (an unset variable?)",
+    "runs=x env=Hopper-v5": "evaluate.py has no option 'env': every run keeps what it was trained",
+    "runs=x total_steps=5": "evaluate.py has no option 'total_steps': every run keeps what it was",
+    "runs=x brain/reflex=none": "evaluate.py has no option 'brain/reflex': every run keeps what",
+}
+
+
+@pytest.mark.parametrize("mistake", NO_EVALUATION)
+def test_evaluating_what_is_not_there_is_told_in_one_line(mistake, command):
+    code, _, err = command(*mistake.split(), job=evaluate.evaluate)
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith(NO_EVALUATION[mistake])
+
+
+def test_an_option_that_would_do_nothing_to_one_run_is_told_before_it_is_evaluated(command):
+    assert command(*TINY, "total_steps=32", "run_dir=r")[0] == 0
+    options = ("runs=r", "episodes=1", "num_threads=1")
+    for override, told in (
+        ("reference=foo", "unknown reference 'foo'; did you mean 'mlp'?"),
+        ("reference=mlp", "reference=... is for comparing several runs: name more, or none"),
+        ("checkpoint=step_000000999", "r has no checkpoint 'step_000000999'; the nearest is "
+                                      "checkpoint=step_000000032"),
+        ("checkpoint=30", "r has no checkpoint '30'; the nearest is checkpoint=step_000000032"),
+    ):  # fmt: skip
+        code, out, err = command(*options, override, job=evaluate.evaluate)
+        assert (code, out, err) == (2, "", f"{told}\n")
 
 
 def test_a_tracker_that_fails_is_left_out_and_training_goes_on(command, monkeypatch, tmp_path):

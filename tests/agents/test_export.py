@@ -145,7 +145,8 @@ def test_what_nir_cannot_say_is_refused_by_name_with_the_setting_that_helps(
 
 def test_a_gated_brain_is_refused_with_the_controller_that_leaves(tmp_path):
     config = config_of("ppo", tmp_path)
-    with pytest.raises(ExportError, match=r"GRUController: .*brain/controller=spiking"):
+    told = r"this brain's controller, a GRUController: .*brain/controller=spiking"
+    with pytest.raises(ExportError, match=told):
         spiking_graph(build_agent(config, make_env(config)).brain, dt=0.01)
 
 
