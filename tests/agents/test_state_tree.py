@@ -100,7 +100,9 @@ def test_paths_that_look_the_same_do_not_collide():
     assert returned["a"]["b"].item() == 0
 
 
-@pytest.mark.parametrize("leaf", [object(), print, {1, 2}, 1j, np.array([None])], ids=repr)
+@pytest.mark.parametrize(
+    "leaf", [object(), print, {1, 2}, 1j, np.array([None])], ids=lambda leaf: type(leaf).__name__
+)
 def test_a_leaf_without_a_safe_form_is_refused_by_its_path(leaf):
     with pytest.raises(TypeError, match=r"outer\.0 is a.*no safe form"):
         flatten({"outer": [leaf]})
