@@ -6,10 +6,13 @@ stream the body without its brain, is no part of mujoco-core, and listens to the
 """
 
 import os
+import signal
 import sys
+import threading
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +42,9 @@ def watch(
     challenge: Choice = None,
     say: Say = print,
 ) -> None:
-    """Show brains of runs in real time, episode after episode, until Ctrl-C or the window closes.
+    """Show brains of runs in real time, episode after episode, until Ctrl-C or SIGTERM.
+
+    Closing a window ends it too.
 
     Args:
         sources: Up to four runs or checkpoints, of one body if several.
@@ -55,13 +60,36 @@ def watch(
     """
     with together(sources, seed=seed, device=device, challenge=challenge) as (casts, title):
         try:
-            if len(casts) == 1 and hasattr(casts[0].env, "engine") and windows_open():
-                in_viewer(casts[0], seed=seed, say=say)
-            else:
-                with Page(port, title=title) as page:
-                    on_page(casts, page, title=title, seed=seed, say=say)
+            with interruptible():
+                _watch(casts, title, seed=seed, port=port, say=say)
         except KeyboardInterrupt:
             say("closed")
+
+
+def _watch(casts: Sequence[Cast], title: str, *, seed: int, port: int, say: Say) -> None:
+    if len(casts) == 1 and hasattr(casts[0].env, "engine") and windows_open():
+        in_viewer(casts[0], seed=seed, say=say)
+    else:
+        with Page(port, title=title) as page:
+            on_page(casts, page, title=title, seed=seed, say=say)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C or SIGTERM raise `KeyboardInterrupt` in what is inside.
+
+    Whoever starts a program in the background may make it ignore Ctrl-C, and it would never end.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ends = (signal.SIGINT, signal.SIGTERM)
+    before = [(end, signal.signal(end, signal.default_int_handler)) for end in ends]
+    try:
+        yield
+    finally:
+        for end, handler in before:
+            signal.signal(end, handler)
 
 
 def has_display() -> bool:

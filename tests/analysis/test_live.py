@@ -29,10 +29,15 @@ def fetch(address, path="/", host=None, size=None):
 
 @pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 def test_without_a_display_a_page_on_localhost_shows_frames_until_ctrl_c(tmp_path):
+    def as_a_background_job():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
     run = untrained_run(tmp_path / "run", "env=HalfCheetah-v5", "brain=spiking")
     options = (f"runs={run}", "live=true", "port=0", "num_threads=1")
     nothing = {"DISPLAY": "", "WAYLAND_DISPLAY": "", "MUJOCO_GL": "egl", "PYTHONUNBUFFERED": "1"}
-    process = start("evaluate.py", *options, cwd=tmp_path, env=nothing)
+    process = start(
+        "evaluate.py", *options, cwd=tmp_path, env=nothing, preexec_fn=as_a_background_job
+    )
     try:
         address = process.stdout.readline().split()[2]
         assert address.startswith("http://127.0.0.1:")
