@@ -51,6 +51,7 @@ VARIANTS = {
     "kl_rate_alone": ("brain=full", "brain.neuromodulator.rate_exponent=0"),
     "dopamine_rate_alone": ("brain=full", *CONSTANT),
     "constant_rate": ("brain=full", *CONSTANT, "brain.neuromodulator.rate_exponent=0"),
+    "full_read_loudly": ("brain=full", "brain.plasticity.read_gain=1"),
     "full_small": ("brain=full", "brain.size=small"),
     "spiking": ("brain=spiking",),
     "spiking_small": ("brain=spiking", "brain.size=small"),
@@ -129,11 +130,11 @@ EXPERIMENTS = {
         "Do fast weights and dopamine help an arm that must find out in each episode "
         "how its two motors are mapped?",
         worlds=("reacher_remapped_from_start",),
-        variants=("full", "full_without_plasticity", "gru_matched"),
+        variants=("full", "full_read_loudly", "full_without_plasticity", "gru_matched"),
         steps=300_000,
         reference="full",
         tests=HELD_OUT,
-        lesions={"full": (*FAST_WEIGHTS, *MODULATOR)},
+        lesions={"full": (*FAST_WEIGHTS, *MODULATOR), "full_read_loudly": FAST_WEIGHTS},
         lesioned_in="held_out",
     ),
     "reversal": Experiment(
