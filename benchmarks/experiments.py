@@ -31,6 +31,7 @@ WORLDS = {
         "env=HalfCheetah-v5", "challenge=motor_remap", "challenge.severity=medium",
     ),
     "reversal": ("env=Reversal", "agent.segment_length=32"),
+    "walker": ("env=Walker2d-v5",),
     "quadruped_losing_a_leg": (
         "env=Quadruped", "challenge=leg_loss", "challenge.severity=hard",
     ),
@@ -150,11 +151,21 @@ EXPERIMENTS = {
         "also one that it never lost?",
         worlds=("quadruped_losing_a_leg",),
         variants=("full", "full_without_plasticity", "gru_matched"),
-        steps=200_000,
+        steps=1_000_000,  # after 200,000 nobody walks
         reference="full",
         tests=HELD_OUT,
         lesions={"full": (*AT_ONSET, *MODULATOR)},
         lesioned_in="held_out",
+    ),
+    "nothing_hidden": Experiment(
+        "What does each part cost a walker that has all its senses and nothing to adapt to?",
+        worlds=("walker",),
+        variants=(
+            "full", "full_without_world_model", "full_without_sparse_code",
+            "full_without_plasticity", "full_without_neuromodulator",
+        ),
+        steps=1_000_000,
+        reference="full",
     ),
     "sensor_dropout": Experiment(
         "Does a world model that fills in what is missing help where senses drop out?",

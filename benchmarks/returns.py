@@ -48,6 +48,8 @@ class Variant(NamedTuple):
 VARIANTS = {
     "mlp": Variant(("brain=mlp",)),
     "gru": Variant(("brain=gru",)),
+    "mlp-no-reflex": Variant(("brain=mlp", "brain/reflex=none")),
+    "gru-no-reflex": Variant(("brain=gru", "brain/reflex=none")),
     "spiking": Variant(("brain=spiking",)),
     "spiking-reflex": Variant(("brain=spiking", "brain/reflex=linear")),
     "full": Variant(("brain=full",)),
@@ -76,7 +78,7 @@ def cells_of(arguments: argparse.Namespace) -> list[Cell]:
                 f"seed={seed}",
             ),
         )
-        for seed in range(arguments.seeds)
+        for seed in range(arguments.first_seed, arguments.seeds)
         for task in arguments.tasks
         for variant in arguments.variants
     ]
@@ -115,6 +117,7 @@ def main() -> int:
     parser.add_argument("--tasks", nargs="+", default=TASKS)
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=0, help="of the seeds below --seeds")
     parser.add_argument("--steps", type=int, help="instead of each variant's own budget")
     parser.add_argument("--episodes", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=2, help="cells at a time, one thread each")

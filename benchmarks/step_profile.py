@@ -98,11 +98,7 @@ def watched(learner: Any, watch: Stopwatch) -> None:
         "bodies": [(learner.env, "step")],
         "senses": [(brain.senses, "update"), (brain.senses, "forward")],
         "world model": [(brain.world_model, name) for name in ("forward", "unroll", "loss")],
-        "perception": [
-            (brain.perception, "forward"),
-            (brain.perception, "homeostasis"),
-            (brain, "_surprise"),
-        ],
+        "perception": [(brain.perception, n) for n in ("forward", "homeostasis", "surprise")],
         "fast weights": [(brain.plasticity, "forward"), (brain.plasticity, "unroll")],
         "controller": [(brain.controller, n) for n in ("drive", "respond", "respond_all")],
         "neuromodulator": [(brain.neuromodulator, n) for n in ("modulate", "forward")],
