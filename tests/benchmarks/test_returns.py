@@ -66,9 +66,14 @@ def grid(tmp_path, monkeypatch):
     monkeypatch.setattr(cells, "ROOT", tmp_path)
     monkeypatch.setattr(cells, "RunFolder", FolderOfStandIn)
 
-    def run(variants, first_seed=0, seeds=1):
+    def run(variants, seeds=1):
         arguments = Namespace(
-            tasks=["Hopper-v5"], variants=variants, seeds=seeds, steps=300, runs=tmp_path / "runs"
+            tasks=["Hopper-v5"],
+            variants=variants,
+            first_seed=0,
+            seeds=seeds,
+            steps=300,
+            runs=tmp_path / "runs",
         )
         return cells.Grid(jobs=2, episodes=2).run(returns.cells_of(arguments))
 
@@ -103,8 +108,8 @@ def test_cells_run_on_one_thread_and_finished_ones_are_not_trained_again(grid, t
 
 
 def test_an_interrupted_cell_goes_on_from_its_folder(grid, tmp_path):
-    grid(["gru"], first_seed=0, seeds=2)
-    grid(["gru"], first_seed=0, seeds=2)
+    grid(["gru"], seeds=2)
+    grid(["gru"], seeds=2)
     log = logs(tmp_path)["gru_seed1"]
     assert f"train.py resume={tmp_path}/runs/Hopper-v5/gru_seed1 total_steps=300" in log
 
@@ -173,7 +178,7 @@ def test_only_the_cells_asked_for_are_collected_and_kept_ones_stay(grid, aggrega
         rows = rows_of(tmp_path / "results" / "episodes.csv")
         return sorted({(row["brain"], row["seed"]) for row in rows})
 
-    grid(["gru", "spiking"], first_seed=0, seeds=2)
+    grid(["gru", "spiking"], seeds=2)
     assert aggregate("--variants", "gru", "--seeds", "1") == 0
     assert recorded() == [("gru", "0")]
     assert aggregate("--variants", "spiking", "--seeds", "2", "--keep") == 0
