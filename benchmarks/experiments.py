@@ -210,7 +210,7 @@ EXPERIMENTS = {
         "also in ways never trained on?",
         worlds=("cheetah_remapped",),
         variants=("full", "full_without_plasticity", "gru_matched"),
-        steps=200_000,
+        steps=400_000,
         reference="full",
         tests=HELD_OUT,
         lesions={"full": (*AT_ONSET, *MODULATOR)},
