@@ -1,6 +1,5 @@
 """Proximal policy optimisation over the state of any brain."""
 
-import math
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -15,24 +14,27 @@ from stable_baselines3.common.utils import obs_as_tensor, safe_mean
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
-from agents.adam import LimitedAdam
 from agents.agent_file import load_agent, save_agent
 from agents.errors import NonFiniteError, UsageError
 from agents.garbage import only_new_garbage
 from agents.learning_rate import LearningRate, as_learning_rate
-from agents.losses import approximate_kl, clipped_surrogate, explained_variance
+from agents.losses import explained_variance
 from agents.policy import BrainPolicy, BrainSource
 from agents.recipe import recipe_of
 from agents.reward_scaling import RewardScaler
-from agents.rollout import Minibatch, Rollout
+from agents.rollout import Rollout
 from agents.training_state import (
     load_agent_state,
     load_learned_state,
     read_agent_state,
     read_learned_state,
 )
+from agents.update import Objective, policy_step, self_taught_step
 from brains import Brain, LearnerGains, reset_where, tree_map
 from brains.ranges import require_at_least, require_positive, require_within
+
+History = dict[str, list[float]]
+"""What every gradient step of an update measured, by name."""
 
 
 class BrainPPO(OnPolicyAlgorithm):
@@ -273,78 +275,43 @@ class BrainPPO(OnPolicyAlgorithm):
         # The last rollout may reach beyond the budget, and no rate is negative.
         rate = self.rate.rate(max(self._current_progress_remaining, 0.0)) * gains.rate
         self.policy.set_learning_rate(rate)
-        history: dict[str, list[float]] = defaultdict(list)
-        kl: list[float] = []
-        for _ in range(self.n_epochs):
-            kl = []
-            for minibatch in self.rollout.minibatches(self.n_minibatches, self.generator):
-                for name, value in self._gradient_step(minibatch, gains).items():
-                    history[name].append(value)
-                kl.append(history["kl"][-1])
-        self._teach_parts(history)
+        history: History = defaultdict(list)
+        try:
+            self._improve_policy(history, self._objective(gains))
+            self._teach_parts(history)
+        except NonFiniteError as error:
+            raise NonFiniteError(
+                f"{error} in update {self.updates + 1}, at {self.num_timesteps:,} steps: lower the "
+                "learning rate or max_grad_norm, and resume from the last checkpoint"
+            ) from None
         self.brain.homeostasis(self.rollout.percepts)
-        final_kl = float(np.mean(kl))
+        final_kl = float(np.mean(history["kl"][-self.n_minibatches :]))  # of the last pass
         self.rate.observe(final_kl)
         self.updates += 1
         self._n_updates += self.n_epochs
         self._record({**{k: float(np.mean(v)) for k, v in history.items()}, "kl": final_kl}, rate)
 
-    def _gradient_step(self, batch: Minibatch, gains: LearnerGains) -> dict[str, float]:
-        output, _ = self.brain.unroll(batch.percepts, batch.episode_start, batch.state)
-        distribution = self.policy.distribution
-        log_ratio = distribution.log_prob(output, batch.actions) - batch.log_probs
-        advantages = batch.advantages
-        advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
-        policy_loss = clipped_surrogate(log_ratio, advantages, self.clip_range)
-        value_loss = torch.nn.functional.mse_loss(output.value, batch.returns)
-        entropy = distribution.entropy(output).mean()
-        loss = policy_loss + self.vf_coef * gains.value * value_loss
-        loss = loss - self.ent_coef * gains.entropy * entropy
-        measured = {"policy_loss": policy_loss, "value_loss": value_loss, "entropy": entropy}
-        found = self._descend(self.policy.optimizer, loss, measured)
-        with torch.no_grad():
-            kl = approximate_kl(log_ratio)
-            clipped = (log_ratio.exp() - 1.0).abs() > self.clip_range
-            moved = torch.stack((kl, clipped.float().mean())).tolist()
-        return {**found, "kl": moved[0], "clip_fraction": moved[1]}
+    def _improve_policy(self, history: History, objective: Objective) -> None:
+        for _ in range(self.n_epochs):
+            for batch in self.rollout.minibatches(self.n_minibatches, self.generator):
+                _note(history, policy_step(self.policy, batch, objective))
 
-    def _teach_parts(self, history: dict[str, list[float]]) -> None:
+    def _objective(self, gains: LearnerGains) -> Objective:
+        return Objective(
+            clip_range=float(self.clip_range),
+            value_weight=self.vf_coef * gains.value,
+            entropy_weight=self.ent_coef * gains.entropy,
+            max_grad_norm=self.max_grad_norm,
+        )
+
+    def _teach_parts(self, history: History) -> None:
         """Let the parts that have a loss of their own learn from the rollout."""
         optimizer = self.policy.self_taught_optimizer
         if optimizer is None:
             return
         for _ in range(self.self_taught_epochs):
             for batch in self.rollout.minibatches(self.n_minibatches, self.generator):
-                losses = self.brain.own_losses(batch.percepts, batch.episode_start, batch.state)
-                found = self._descend(optimizer, torch.stack(list(losses.values())).sum(), losses)
-                found["own_gradient_norm"] = found.pop("gradient_norm")
-                for name, value in found.items():
-                    history[name].append(value)
-
-    def _descend(
-        self, optimizer: LimitedAdam, loss: Tensor, measured: dict[str, Tensor]
-    ) -> dict[str, float]:
-        """Take one step down a loss; return what was measured and the gradient's norm.
-
-        The norm is that before it was limited.
-        """
-        optimizer.forget_gradients()
-        loss.backward()
-        norm = optimizer.gradient_norm()
-        values = torch.stack([*(value.detach() for value in measured.values()), norm]).tolist()
-        found = dict(zip((*measured, "gradient_norm"), values, strict=True))
-        self._require_finite(found)
-        optimizer.limited_step(found["gradient_norm"], self.max_grad_norm)
-        return found
-
-    def _require_finite(self, measured: dict[str, float]) -> None:
-        for name, value in measured.items():
-            if not math.isfinite(value):
-                raise NonFiniteError(
-                    f"{name.replace('_', ' ')} became {value} in update "
-                    f"{self.updates + 1}, at {self.num_timesteps:,} steps: lower the learning rate "
-                    "or max_grad_norm, and resume from the last checkpoint"
-                )
+                _note(history, self_taught_step(self.policy, optimizer, batch, self.max_grad_norm))
 
     def _record(self, averages: dict[str, float], rate: float) -> None:
         """Keep what this update measured, for `progress_row` and SB3's logger."""
@@ -409,3 +376,8 @@ class BrainPPO(OnPolicyAlgorithm):
             **changes: Constructor arguments that replace the saved ones.
         """
         return load_agent(cls, Path(path), env, brain, changes)
+
+
+def _note(history: History, found: dict[str, float]) -> None:
+    for name, value in found.items():
+        history[name].append(value)

@@ -161,8 +161,11 @@ EXPERIMENTS = {
         "What does each part cost a walker that has all its senses and nothing to adapt to?",
         worlds=("walker",),
         variants=(
-            "full", "full_without_world_model", "full_without_sparse_code",
-            "full_without_plasticity", "full_without_neuromodulator",
+            "full",
+            "full_without_world_model",
+            "full_without_sparse_code",
+            "full_without_plasticity",
+            "full_without_neuromodulator",
         ),
         steps=1_000_000,
         reference="full",
