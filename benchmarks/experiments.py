@@ -31,6 +31,11 @@ WORLDS = {
         "env=HalfCheetah-v5", "challenge=motor_remap", "challenge.severity=medium",
     ),
     "reversal": ("env=Reversal", "agent.segment_length=32"),
+    "reach_remapped": ("env=Reach", "challenge=motor_remap", "challenge.severity=easy"),
+    "reach_3_remapped": (
+        "env=Reach", "+env.kwargs.joints=3", "challenge=motor_remap", "challenge.severity=medium",
+        "agent.segment_length=32",
+    ),
     "walker": ("env=Walker2d-v5",),
     "quadruped_losing_a_leg": (
         "env=Quadruped", "challenge=leg_loss", "challenge.severity=hard",
@@ -65,10 +70,16 @@ VARIANTS = {
     "gru_small": ("brain=gru", "brain.size=small"),
     "gru_told_what_is_missing": ("brain=gru", FEEDBACK),
     "gru_matched": ("brain=gru", FEEDBACK, "brain.controller.hidden_size=455"),
+    "gru_alone": ("brain=gru", FEEDBACK, "brain/reflex=none"),
+    "gru_with_fast_weights": (
+        "brain=gru", FEEDBACK, "brain/reflex=none", "brain/plasticity=associative",
+        "brain.plasticity.read_gain=1",
+    ),
     "mlp": ("brain=mlp",),
 }  # fmt: skip
 """Options of train.py by the name of a brain. `gru_matched` has as many parameters as `full`, but
-for a fiftieth, and senses the previous action and reward as `full` does."""
+for a fiftieth, and senses the previous action and reward as `full` does. `gru_alone` and
+`gru_with_fast_weights` differ in nothing else, and have no reflex, which nothing can remap."""
 
 SPEEDS = {
     "full": 2400, "full_small": 3500, "spiking": 5300, "rate": 5300, "gru": 5300,
@@ -77,9 +88,20 @@ SPEEDS = {
 """Training steps per second of one quiet core, by how a variant's name begins: for estimates."""
 
 FAST_WEIGHTS = ("fast_weights_zeroed", "fast_weights_shuffled")
-AT_ONSET = (*FAST_WEIGHTS, "fast_weights_frozen")
 MODULATOR = ("modulator_clamped",)
+AT_ONSET = (*FAST_WEIGHTS, "fast_weights_frozen")
 HELD_OUT = MappingProxyType({"held_out": ("challenge.split=test",)})
+REMAPPED = (
+    "full", "full_read_loudly", "full_without_plasticity", "gru_matched",
+    "gru_alone", "gru_with_fast_weights",
+)  # fmt: skip
+REMAPPED_LESIONS = MappingProxyType(
+    {
+        "full": (*AT_ONSET, *MODULATOR),
+        "full_read_loudly": (*AT_ONSET, *MODULATOR),
+        "gru_with_fast_weights": AT_ONSET,
+    }
+)
 
 
 class Experiment(NamedTuple):
@@ -217,6 +239,34 @@ EXPERIMENTS = {
         reference="full",
         tests=HELD_OUT,
         lesions={"full": (*AT_ONSET, *MODULATOR)},
+        lesioned_in="held_out",
+    ),
+    "reach_remap_2": Experiment(
+        "Do fast weights and dopamine help an arm whose two motors are secretly remapped "
+        "while it follows a target, also in a way never trained on?",
+        worlds=("reach_remapped",),
+        variants=REMAPPED,
+        steps=2_000_000,  # at a million GRUs with and without fast weights still get better
+        reference="full",
+        tests=HELD_OUT,
+        lesions=REMAPPED_LESIONS,
+        lesioned_in="held_out",
+    ),
+    "reach_remap_3": Experiment(
+        "Do fast weights and dopamine help an arm whose three motors are secretly remapped "
+        "while it follows a target, also in ways never trained on?",
+        worlds=("reach_3_remapped",),
+        variants=(
+            "full",
+            "full_without_plasticity",
+            "gru_matched",
+            "gru_alone",
+            "gru_with_fast_weights",
+        ),
+        steps=1_000_000,
+        reference="full",
+        tests=HELD_OUT,
+        lesions=REMAPPED_LESIONS,
         lesioned_in="held_out",
     ),
 }

@@ -68,6 +68,7 @@ def register_tasks() -> None:
     register_task("Forager-v0", "envs.forager:Forager", max_episode_steps=500)
     register_task("Whisker-v0", "envs.whisker:Whisker", max_episode_steps=150)
     register_task("Quadruped-v0", "envs.quadruped:Quadruped", max_episode_steps=1000)
+    register_task("Reach-v0", "envs.reach:Reach", max_episode_steps=200)
     register_task("Reversal-v0", "envs.reversal:Reversal", max_episode_steps=1000)
     register_task("TMaze-v0", "envs.t_maze:TMaze", max_episode_steps=200)
 

@@ -47,7 +47,7 @@ CASES = {
 WITH_MODALITIES = [
     *(
         (f"env={body}",)
-        for body in ("Forager", "Gaze", "Quadruped", "Reversal", "TMaze", "Whisker")
+        for body in ("Forager", "Gaze", "Quadruped", "Reach", "Reversal", "TMaze", "Whisker")
     ),
     ("env=InvertedPendulum-v5", "feedback=[action,reward]"),
     ("env=InvertedPendulum-v5", "distractors=medium"),
@@ -100,7 +100,7 @@ def test_the_bodies_that_sense_in_modalities_are_all_among_those_of_the_baseline
             several.append((f"env={body}",))
         env.close()
     assert several == [told for told in WITH_MODALITIES if len(told) == 1]
-    assert len(several) == 6
+    assert len(several) == 7
 
 
 def composed(*overrides: str) -> DictConfig:

@@ -60,8 +60,11 @@ def violent_life(env_id):
 
 
 def test_there_are_own_bodies():
-    six = {"Forager-v0", "Gaze-v0", "Quadruped-v0", "Reversal-v0", "TMaze-v0", "Whisker-v0"}
-    assert six <= set(BODIES)
+    seven = {
+        *("Forager-v0", "Gaze-v0", "Quadruped-v0", "Reach-v0", "Reversal-v0", "TMaze-v0"),
+        "Whisker-v0",
+    }
+    assert seven <= set(BODIES)
 
 
 @pytest.mark.parametrize("env_id", BODIES)
