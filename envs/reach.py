@@ -49,7 +49,7 @@ class Reach(SensorTask):
     """
 
     camera: ClassVar = "overview"
-    film_view: ClassVar = {"zoom": 1.4}
+    film_view: ClassVar = {"zoom": 0.7}
 
     def __init__(
         self,
