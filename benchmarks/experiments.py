@@ -263,7 +263,7 @@ EXPERIMENTS = {
             "gru_alone",
             "gru_with_fast_weights",
         ),
-        steps=1_000_000,
+        steps=3_000_000,  # at a million GRUs with and without fast weights still get better
         reference="full",
         tests=HELD_OUT,
         lesions=REMAPPED_LESIONS,
