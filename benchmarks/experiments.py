@@ -256,13 +256,7 @@ EXPERIMENTS = {
         "Do fast weights and dopamine help an arm whose three motors are secretly remapped "
         "while it follows a target, also in ways never trained on?",
         worlds=("reach_3_remapped",),
-        variants=(
-            "full",
-            "full_without_plasticity",
-            "gru_matched",
-            "gru_alone",
-            "gru_with_fast_weights",
-        ),
+        variants=REMAPPED,
         steps=3_000_000,  # at a million GRUs with and without fast weights still get better
         reference="full",
         tests=HELD_OUT,

@@ -15,6 +15,7 @@ ISLAND = int(mujoco.mjtDisableBit.mjDSBL_ISLAND)
 WITHOUT_CONTACTS = {
     "InvertedDoublePendulum-v5",
     "InvertedPendulum-v5",
+    "Reach-v0",
     "Reacher-v5",
     "Swimmer-v5",
 }
