@@ -88,8 +88,8 @@ SPEEDS = {
 """Training steps per second of one quiet core, by how a variant's name begins: for estimates."""
 
 FAST_WEIGHTS = ("fast_weights_zeroed", "fast_weights_shuffled")
-MODULATOR = ("modulator_clamped",)
 AT_ONSET = (*FAST_WEIGHTS, "fast_weights_frozen")
+MODULATOR = ("modulator_clamped",)
 HELD_OUT = MappingProxyType({"held_out": ("challenge.split=test",)})
 REMAPPED = (
     "full", "full_read_loudly", "full_without_plasticity", "gru_matched",
