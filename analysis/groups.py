@@ -70,17 +70,32 @@ def group_runs(runs: Sequence[Run]) -> tuple[list[Group], list[str]]:
             if run.env_steps < WHOLE * group.budget
         ]
     notes += _conditions(groups)
-    seeds = {run.seed for run in runs}
-    for group in groups:
-        own = Counter(run.seed for run in group.runs)
-        missing = sorted(seeds - own.keys())
-        if missing:
-            listed = ", ".join(map(str, missing))
-            notes.append(f"{group.label} in {group.env} has no run with seed {listed}")
-        for seed, count in own.items():
-            if count > 1:
-                notes.append(f"{group.label} in {group.env} has {count} runs with seed {seed}")
+    notes += _uneven_seeds(groups)
     return groups, notes
+
+
+def _uneven_seeds(groups: Sequence[Group]) -> list[str]:
+    """Return a line about brains that lack seeds which others have in their body, or repeat one."""
+    notes: list[str] = []
+    for env in dict.fromkeys(group.env for group in groups):
+        here = [group for group in groups if group.env == env]
+        counts = {group.label: Counter(run.seed for run in group.runs) for group in here}
+        seeds = {seed for count in counts.values() for seed in count}
+        lacking: dict[str, list[str]] = {}
+        for label, count in counts.items():
+            missing = ", ".join(str(seed) for seed in sorted(seeds - count.keys()))
+            if missing:
+                lacking.setdefault(missing, []).append(label)
+        for missing, labels in lacking.items():
+            have = "have" if len(labels) > 1 else "has"
+            notes.append(f"{', '.join(labels)} in {env} {have} no run with seed {missing}")
+        notes += [
+            f"{label} in {env} has {times} runs with seed {seed}"
+            for label, count in counts.items()
+            for seed, times in count.items()
+            if times > 1
+        ]
+    return notes
 
 
 def _conditions(groups: Sequence[Group]) -> list[str]:

@@ -133,6 +133,14 @@ def test_runs_of_different_length_missing_seeds_and_old_evaluations_are_said(mak
     assert "400 to 1k" in as_text(comparison)
 
 
+def test_brains_that_lack_the_same_seeds_of_their_body_share_a_line(make_run):
+    runs = [make_run(f"a{seed}", seed=seed) for seed in (0, 1, 2)]
+    runs += [make_run(f"{brain}0", brain=brain, seed=0) for brain in ("gru", "full")]
+    runs += [make_run("other", brain="full", env="Ant-v5", seed=0)]
+    (said,) = [note for note in compare(runs).notes if "no run" in note]
+    assert said == "full, gru in Hopper-v5 have no run with seed 1, 2"
+
+
 def test_runs_of_a_body_that_were_not_evaluated_alike_are_said(make_run):
     alike = [make_run("a"), make_run("b", brain="gru"), make_run("c", env="Ant-v5", tested=(9, 7))]
     assert not any("alike" in note for note in compare(alike).notes)
