@@ -18,9 +18,10 @@ def train(config: "DictConfig") -> None:
 
     from agents.after_training import announce, evaluate_and_film, how_to_go_on
     from agents.build import build_agent, make_env
-    from agents.callbacks import RunCallback, StopSignals
+    from agents.callbacks import RunCallback
     from agents.errors import StopTraining
     from agents.progress import ProgressLine
+    from agents.stop_signals import StopSignals
     from agents.trackers import build_trackers
     from agents.training_run import begin, open_run
 
@@ -36,7 +37,10 @@ def train(config: "DictConfig") -> None:
             agent.load_training_state(run.state)
         agent.require_trainable()
         begin(run)
-        stop = StopSignals()
+        stop = StopSignals(
+            "stopping after this update to save a checkpoint (again: stop at once)",
+            "stopped at once; the last checkpoint is intact",
+        )
         callback = RunCallback(
             folder=run.folder,
             trackers=trackers,

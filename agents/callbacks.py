@@ -1,49 +1,17 @@
-"""What happens between two updates: the record, the checkpoint, and a polite stop."""
+"""What happens between two updates: the record, the checkpoint, and the stop that was asked for."""
 
 import math
-import os
-import signal
 import time
-from types import FrameType
-from typing import Any, Self
+from typing import Any
 
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.errors import NonFiniteError, StopTraining
 from agents.progress import ProgressLine, row_of, tell
 from agents.run_folder import RunFolder
+from agents.stop_signals import StopSignals
 from agents.trackers import Trackers
 from envs import UnsavableError
-
-
-class StopSignals:
-    """Turns the first Ctrl-C or SIGTERM into a wish to stop; the second ends the process at once.
-
-    Attributes:
-        received: The signal's number, or None.
-    """
-
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-    def __init__(self) -> None:
-        self.received: int | None = None
-        self._before: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._receive) for number in self.SIGNALS}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _receive(self, number: int, _frame: FrameType | None) -> None:
-        if self.received is not None:
-            os.write(2, b"\nstopped at once; the last checkpoint is intact\n")
-            os._exit(128 + number)
-        self.received = number
-        note = "\nstopping after this update to save a checkpoint (again: stop at once)\n"
-        os.write(2, note.encode())  # print() may be in the middle of another line
 
 
 class RunCallback(BaseCallback):

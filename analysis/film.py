@@ -4,24 +4,17 @@ Any length needs the same memory. A film looks at bodies of its own, seeded sepa
 never notices it. The file gets its name when it is finished.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from agents.episodes import Actor, seeded_exploration
-from analysis.board import agree
+from agents.episodes import Actor
 from analysis.encoding import require_encodable, writing
-from analysis.panels.ink import BACKGROUND, TEXT, Pixels, line_height, write
-from analysis.playing import Moment, Record, play, rehearse
-from analysis.sheet import Tile, places_for, shared_panels
-from analysis.view import open_view
+from analysis.playing import Record
+from analysis.shooting import Cast, Look, require_castable, shooting
 
 MOST_FRAMES_PER_SECOND = 50.0
-MOST_SIDE_BY_SIDE = 4
 
 
 class Film(NamedTuple):
@@ -38,34 +31,6 @@ class Film(NamedTuple):
     frames: int
     frames_per_second: float
     returns: list[float]
-
-
-class Cast(NamedTuple):
-    """Who acts in a film.
-
-    Attributes:
-        model: The brain's agent.
-        env: Its body, one row, used by nothing else; it is seeded anew.
-        title: Words such as the names of body and brain.
-        record: Told every step that is lived; see `analysis.telemetry.recording`.
-    """
-
-    model: Actor
-    env: Any
-    title: str = ""
-    record: Record | None = None
-
-
-class Shot(NamedTuple):
-    """A frame, ready to be shown, and what it shows.
-
-    Attributes:
-        frame: The picture, overwritten by the next one.
-        moments: Of each brain.
-    """
-
-    frame: Pixels
-    moments: tuple[Moment, ...]
 
 
 def film(
@@ -135,9 +100,10 @@ def film_together(
     most_steps = None if seconds is None else max(1, round(seconds / period))
     returns: list[list[float]] = [[] for _ in casts]
     frames = 0
-    options = {"seed": seed, "width": width, "height": height, "deterministic": deterministic}
+    look = Look(width, height, panels, title)
+    options = {"seed": seed, "deterministic": deterministic, "episodes": episodes}
     with (
-        shooting(casts, returns, episodes, stride, title=title, panels=panels, **options) as shots,
+        shooting(casts, look, stride=stride, returns=returns, **options) as shots,
         writing(Path(path), 1 / (period * stride)) as append,
     ):
         for step, shot in enumerate(shots):
@@ -148,121 +114,3 @@ def film_together(
                 frames += 1
     ended = [one for each in returns for one in each]
     return Film(Path(path), frames, 1 / (period * stride), ended)
-
-
-def require_castable(casts: Sequence[Cast]) -> None:
-    """Raise a ValueError if brains cannot be shown side by side."""
-    for cast in casts:
-        if cast.env.num_envs != 1:
-            raise ValueError(f"a film needs an environment of one row, got {cast.env.num_envs}")
-    if not 1 <= len(casts) <= MOST_SIDE_BY_SIDE:
-        raise ValueError(f"a film shows 1 to {MOST_SIDE_BY_SIDE} brains, got {len(casts)}")
-    if len({cast.env.control_period for cast in casts}) > 1:
-        raise ValueError("bodies side by side must have control steps of the same length")
-
-
-@contextmanager
-def shooting(
-    casts: Sequence[Cast],
-    returns: Sequence[list[float]],
-    episodes: int | None,
-    stride: int,
-    *,
-    title: str,
-    seed: int,
-    width: int,
-    height: int,
-    deterministic: bool,
-    panels: bool = True,
-    wanted: Callable[[], bool] = lambda: True,
-    tell: Callable[[list[Tile]], object] = lambda _: None,
-) -> Iterator[Iterator[Shot | None]]:
-    """Open the view of brains at play: an iterator with a shot, or None, for each control step.
-
-    Args:
-        casts: See `film_together`, also for the other arguments.
-        returns: For each brain, the return of each episode is appended as it ends.
-        episodes: Episodes to play; None to play on and on.
-        stride: Steps from one shot to the next; an episode's first step is always shown.
-        title: Words in the foot of a film of several.
-        seed: Of bodies and exploration.
-        width: Of the picture, pixels.
-        height: Of the picture, pixels.
-        deterministic: Whether brains act without exploring.
-        panels: Whether their activity is shown.
-        wanted: Asked before each shot whether anybody looks.
-        tell: Given the tiles of the sheet before the first shot.
-    """
-    frame = np.empty((height, width, 3), np.uint8)
-    frame[:] = BACKGROUND
-    period = casts[0].env.control_period
-    rehearsed = [
-        rehearse(cast.model, cast.env, seed=seed, deterministic=deterministic) for cast in casts
-    ]
-    boards = shared_panels(*zip(*rehearsed, strict=True)) if panels else [[] for _ in casts]
-    places = places_for(boards, width, height)
-    with ExitStack() as stack:
-        tiles = []
-        for cast, place, shown in zip(casts, places, boards, strict=True):
-            stack.enter_context(seeded_exploration(cast.model, seed))
-            view = stack.enter_context(
-                open_view(cast.env, place.body.width, place.body.height, period * stride)
-            )
-            alone = len(casts) == 1
-            tiles.append(
-                Tile(frame, place, view, shown, cast.title, control_period=period, alone=alone)
-            )
-        if len(tiles) > 1:
-            agree([tile.board for tile in tiles if tile.board is not None])
-        tell(tiles)
-        plays = [
-            play(
-                cast.model,
-                cast.env,
-                episodes=episodes,
-                seed=seed,
-                deterministic=deterministic,
-                returns=ended,
-                record=cast.record,
-            )
-            for cast, ended in zip(casts, returns, strict=True)
-        ]
-        foot = None if len(casts) == 1 else frame[-max(20, height // 16) :]
-        yield _shots(frame, foot, title, tiles, plays, stride, period, wanted)
-
-
-def _shots(
-    frame: Pixels,
-    foot: Pixels | None,
-    title: str,
-    tiles: Sequence[Tile],
-    plays: Sequence[Iterator[Moment]],
-    stride: int,
-    period: float,
-    wanted: Callable[[], bool],
-) -> Iterator[Shot | None]:
-    unseen = False
-    for step, moments in enumerate(zip(*plays, strict=False)):
-        for tile, moment in zip(tiles, moments, strict=True):
-            tile.push(moment)
-        due = step % stride == 0 or any(moment.starts for moment in moments)
-        if not (due and wanted()):
-            unseen = unseen or due
-            yield None
-            continue
-        if unseen:  # cameras and speeds go by what was drawn
-            for tile in tiles:
-                tile.cut()
-            unseen = False
-        for tile in tiles:
-            tile.fit()
-        for tile, moment in zip(tiles, moments, strict=True):
-            tile.draw(moment)
-        if foot is not None:
-            size = round(0.4 * len(foot))
-            top = (len(foot) - line_height(size)) // 2
-            foot[:] = BACKGROUND
-            write(foot, size // 2, top, title, TEXT, size)
-            right = foot.shape[1] - size // 2
-            write(foot, right, top, f"{step * period:.1f} s", TEXT, size, "right")
-        yield Shot(frame, moments)

@@ -14,16 +14,16 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import mujoco
 
 from agents.challenge_choice import Choice
 from agents.episodes import seeded_exploration
-from analysis.film import Cast, shooting
+from agents.stop_signals import SIGNALS
 from analysis.live_page import Page
 from analysis.playing import play
 from analysis.run_films import together
+from analysis.shooting import Cast, Look, shooting
 from envs import RenderingError
 
 LIVE_FRAMES_PER_SECOND = 25.0
@@ -83,8 +83,7 @@ def interruptible() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    ends = (signal.SIGINT, signal.SIGTERM)
-    before = [(end, signal.signal(end, signal.default_int_handler)) for end in ends]
+    before = [(end, signal.signal(end, signal.default_int_handler)) for end in SIGNALS]
     try:
         yield
     finally:
@@ -164,16 +163,8 @@ def on_page(
     period = casts[0].env.control_period
     stride = max(1, round(1 / (LIVE_FRAMES_PER_SECOND * period)))
     say(f"watch at {page.address}   (Ctrl-C ends it)")
-    options: dict[str, Any] = {"title": title, "seed": seed, "width": width, "height": height}
-    with shooting(
-        casts,
-        [[] for _ in casts],
-        None,
-        stride,
-        deterministic=True,
-        wanted=page.is_wanted,
-        **options,
-    ) as shots:
+    look = Look(width, height, title=title)
+    with shooting(casts, look, seed=seed, stride=stride, wanted=page.is_wanted) as shots:
         clock = Clock(period)
         for shot in shots:
             if shot is not None:

@@ -12,9 +12,10 @@ from agents.challenge_choice import title as challenge_title
 from agents.episodes import seeded_exploration
 from agents.errors import UsageError
 from agents.evaluation import load_agent, locate, make_evaluation_env
-from analysis.film import MOST_SIDE_BY_SIDE, Cast, Film, film, film_together
+from analysis.film import Film, film, film_together
 from analysis.playing import befalls, play
 from analysis.runs import brain_name
+from analysis.shooting import MOST_SIDE_BY_SIDE, Cast
 from analysis.telemetry import recording
 
 SECONDS = 20.0

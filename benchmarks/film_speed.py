@@ -27,10 +27,11 @@ import torch
 
 from agents.errors import CheckpointError, UsageError
 from analysis.encoding import writing
-from analysis.film import MOST_FRAMES_PER_SECOND, shooting
+from analysis.film import MOST_FRAMES_PER_SECOND
 from analysis.panels.ink import Pixels
 from analysis.run_films import together
 from analysis.sheet import Tile
+from analysis.shooting import Look, shooting
 from envs import RenderingError
 
 Seconds = dict[str, list[float]]
@@ -76,10 +77,8 @@ def shoot(sources: list[str], frames: int, seed: int) -> tuple[Seconds, list[Pix
                         )
                         setattr(tile.board, part, timed)
 
-        with shooting(
-            casts, [[] for _ in casts], None, stride, title=title, seed=seed, width=1280,
-            height=720, deterministic=True, tell=listen,
-        ) as shots:  # fmt: skip
+        look = Look(title=title)
+        with shooting(casts, look, seed=seed, stride=stride, tell=listen) as shots:
             for shot in _whole(shots):
                 kept.append(shot.copy())
                 if len(kept) == frames:

@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agents.stop_signals import StopSignals
+
 RUNNING = ".running"
+STOPPING = "stopping: running cells write their checkpoints (again: do not wait for them)"
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,10 @@ class Desk:
     def ask_to_stop(self) -> None:
         """Let running cells write a checkpoint and end, and no other begin."""
         (self.path / "stop").touch()
+
+    def stops_by_signal(self) -> StopSignals:
+        """Return a context in which the first Ctrl-C or SIGTERM asks to stop."""
+        return StopSignals(STOPPING, heard=self.ask_to_stop)
 
     @property
     def stop_asked(self) -> bool:

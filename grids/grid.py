@@ -1,14 +1,10 @@
 """A grid: skips what is finished, runs what is left, tries failed cells again, and lists them."""
 
-import os
-import signal
 from collections.abc import Sequence
-from types import FrameType
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple
 
 from agents.errors import StopTraining
 from grids.cell import Cell
-from grids.desk import Desk
 from grids.pools.pool import Pool
 from grids.run_cell import run_cell
 from grids.view import GridView
@@ -19,37 +15,6 @@ class Failure(NamedTuple):
 
     cell: Cell
     error: str
-
-
-class GridSignals:
-    """Turns the first Ctrl-C or SIGTERM into a note on the desk; the second ends the grid at once.
-
-    Args:
-        desk: Where cells look.
-    """
-
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-    def __init__(self, desk: Desk) -> None:
-        self.received: int | None = None
-        self._desk = desk
-        self._before: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._receive) for number in self.SIGNALS}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _receive(self, number: int, _frame: FrameType | None) -> None:
-        if self.received is not None:
-            os._exit(128 + number)
-        self.received = number
-        self._desk.ask_to_stop()
-        note = "\nstopping: running cells write their checkpoints (again: do not wait for them)\n"
-        os.write(2, note.encode())
 
 
 def run_grid(
@@ -77,7 +42,7 @@ def run_grid(
         view.skipped(cell)
     left = [cell for cell in cells if cell not in finished]
     failures: list[Failure] = []
-    with GridSignals(desk) as signals:
+    with desk.stops_by_signal() as signals:
         try:
             if left:
                 threads = left[0].threads

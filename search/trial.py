@@ -12,7 +12,6 @@ from agents.evaluation import Conditions, evaluate_run
 from agents.progress import read_progress
 from grids.cell import Cell
 from grids.desk import Desk
-from grids.grid import GridSignals
 from grids.run_cell import run_cell
 from search.plan import Plan
 from search.study import OwnTrial
@@ -103,7 +102,7 @@ def run_trial(own: OwnTrial, plan: Plan) -> Ending:
     desk.set_up()
     watch, values = Watch(own, plan), []
     try:
-        with GridSignals(desk) as signals:
+        with desk.stops_by_signal() as signals:
             for at, seed in enumerate(plan.settings["seeds"]):
                 cell = plan.cell(own.number, seed, own.texts, desk)
                 before = at * plan.settings["reports"]

@@ -5,8 +5,9 @@ import pytest
 
 import evaluate
 from agents.errors import UsageError
-from analysis.film import Cast, film_together, shooting
+from analysis.film import film_together
 from analysis.run_films import film_runs, seconds_to_see, together
+from analysis.shooting import Cast, Look, shooting
 from envs.headless import WHY_NOT
 from tests.analysis.small_brains import untrained_run
 from tests.command_line import call
@@ -28,9 +29,7 @@ def runs(tmp_path_factory):
 
 def test_brains_side_by_side_start_from_the_same_seed_under_the_same_challenge(runs):
     with together(runs, seed=7) as (casts, title):
-        with shooting(
-            casts, [[], [], []], None, 1, title=title, seed=7, deterministic=True, **SMALL
-        ) as shots:
+        with shooting(casts, Look(**SMALL), seed=7) as shots:
             first, second = (next(shots).moments for _ in range(2))
         assert {type(cast.model).__name__ for cast in casts} == {"BrainPPO", "Sb3PPO"}
     for moment in first[1:]:
@@ -42,10 +41,10 @@ def test_brains_side_by_side_start_from_the_same_seed_under_the_same_challenge(r
 
 def test_each_brain_has_the_panels_of_its_own_signals(runs):
     tiles = []
-    with together(runs, seed=7) as (casts, title), shooting(
-        casts, [[], [], []], None, 1, title=title, seed=7, deterministic=True, tell=tiles.extend,
-        **SMALL,
-    ) as shots:  # fmt: skip
+    with (
+        together(runs, seed=7) as (casts, _),
+        shooting(casts, Look(**SMALL), seed=7, tell=tiles.extend) as shots,
+    ):
         next(shots)
     names = [[panel.names[0] for panel in tile.board.panels] for tile in tiles]
     assert names == [["spikes", "value", "reward"], ["features", "value", "reward"], ["reward"]]
@@ -60,7 +59,7 @@ def test_a_film_side_by_side_is_written(runs, tmp_path):
 def test_a_film_of_a_challenge_lasts_until_it_has_come(runs):
     with together(runs[:1], seed=7) as (casts, _):
         seconds = seconds_to_see(casts[0].env, 7)
-        with shooting(casts, [[]], None, 1, title="", seed=7, deterministic=True, **SMALL) as shots:
+        with shooting(casts, Look(**SMALL), seed=7) as shots:
             (challenge,) = next(shots).moments[0].challenges
     assert seconds >= challenge.onset * casts[0].env.control_period + 8
 

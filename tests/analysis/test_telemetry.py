@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from agents.errors import UsageError
-from analysis.film import Cast, shooting
 from analysis.playing import play
 from analysis.run_films import record_run, trained
+from analysis.shooting import Cast, Look, shooting
 from analysis.telemetry import read, recording
 from envs.headless import WHY_NOT
 from tests.analysis.small_brains import untrained_run
@@ -82,10 +82,7 @@ def test_the_raster_of_a_film_shows_exactly_the_spikes_of_its_telemetry(run, tmp
     path, tiles = tmp_path / "t.npz", []
     with trained(run, seed=2) as one, recording(path, 0.05, {}) as record:
         cast = Cast(one.model, one.env, record=record)
-        with shooting(
-            [cast], [[]], None, 1, title="", seed=2, width=640, height=800, deterministic=True,
-            tell=tiles.extend,
-        ) as shots:  # fmt: skip
+        with shooting([cast], Look(640, 800), seed=2, tell=tiles.extend) as shots:
             for _ in range(13):
                 shot = next(shots)
     board, spikes = tiles[0].board, read(path).signals["spikes"]

@@ -1,0 +1,50 @@
+"""A polite stop: the first Ctrl-C or SIGTERM is a wish, the second an order."""
+
+import os
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Self
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopSignals:
+    """Turns the first signal into a wish to stop; the second ends the process at once.
+
+    Args:
+        first: What is said at the first signal.
+        second: What is said at the second.
+        heard: Called at the first signal, before it is said; it must be safe in a handler.
+
+    Attributes:
+        received: The signal's number, or None.
+    """
+
+    def __init__(
+        self, first: str, second: str = "", heard: Callable[[], object] = lambda: None
+    ) -> None:
+        self.received: int | None = None
+        self._first, self._second, self._heard = first, second, heard
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._receive) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _receive(self, number: int, _frame: FrameType | None) -> None:
+        if self.received is not None:
+            _say(self._second)
+            os._exit(128 + number)
+        self.received = number
+        self._heard()
+        _say(self._first)
+
+
+def _say(note: str) -> None:
+    if note:
+        os.write(2, f"\n{note}\n".encode())  # print() may be in the middle of another line
