@@ -33,6 +33,9 @@ SMALL = {
 }
 """Overrides that make an update of each agent take 32 steps and little time."""
 
+TINY = (*QUICK, "brain=mlp", *SMALL["ppo"], "checkpoint_every=1000")
+"""A training of a small brain whose updates take 32 steps."""
+
 
 def options_of(group: str) -> list[str]:
     """Return the options of a config group, but for the one that stands for nothing."""
