@@ -138,14 +138,23 @@ class BeliefModel(WorldModel):
         """Return ρ, by which an old uncertainty grows or fades in a step, [P]."""
         return (self.direct_pace * self.persistence).exp()
 
-    def advance(self, sensed: Sensed, belief: Belief) -> tuple[Expectation, Belief]:
-        """Predict a step, compare and correct; `errors` are left as they were."""
+    def advance(
+        self, sensed: Sensed, belief: Belief, *, fills_in: bool
+    ) -> tuple[Expectation, Belief]:
+        """Predict a step, compare and correct; `errors` are left as they were.
+
+        Args:
+            sensed: What arrives.
+            belief: Of the step before.
+            fills_in: Whether the prediction stands in for a sensor that does not report. Where the
+                model itself looks away, it always does: nothing else could.
+        """
         expected = self.expect(belief, sensed.action)
         difference = sensed.body - expected.mean
         error = sensed.alive * difference / expected.deviation
         error = error.clamp(-self.error_limit, self.error_limit)
         hidden = self.correct(expected.hidden, error)
-        if not self.fills_in:
+        if not fills_in:
             nothing = torch.zeros_like(sensed.body)
             believed, deviation = sensed.body, nothing
         else:
@@ -159,7 +168,7 @@ class BeliefModel(WorldModel):
     def forward(self, inputs: Tensor, state: Belief) -> tuple[Prediction, Belief]:
         """Advance one step of normalised senses, [B, S]."""
         sensed = self.sense(inputs)
-        expected, after = self.advance(sensed, state)
+        expected, after = self.advance(sensed, state, fills_in=self.fills_in)
         errors = self._errors_by_modality(sensed, expected)
         return self._told(sensed, expected, after.hidden), after._replace(errors=errors)
 
@@ -168,15 +177,18 @@ class BeliefModel(WorldModel):
     ) -> tuple[Prediction, Belief]:
         """Advance over a segment of normalised senses, [T, B, S]; predictions are [T, B, ...]."""
         sensed = self.sense(inputs)
-        expected, lived = self.live(sensed, episode_start, state)
+        expected, lived = self.live(sensed, episode_start, state, fills_in=self.fills_in)
         last = tree_map(lambda leaf: leaf[-1], lived)
         errors = self._errors_by_modality(*tree_map(lambda leaf: leaf[-1], (sensed, expected)))
         return self._told(sensed, expected, lived.hidden), last._replace(errors=errors)
 
     def live(
-        self, sensed: Sensed, episode_start: Tensor, state: Belief
+        self, sensed: Sensed, episode_start: Tensor, state: Belief, *, fills_in: bool
     ) -> tuple[Expectation, Belief]:
-        """Return what was expected of each step and what was believed after it, [T, B, ...]."""
+        """Return what was expected of each step and what was believed after it, [T, B, ...].
+
+        `fills_in` is that of `advance`.
+        """
         initial = self.initial_state(episode_start.shape[1])
         any_start = cast(list[bool], episode_start.any(dim=1).tolist())
         expectations: list[Expectation] = []
@@ -184,7 +196,7 @@ class BeliefModel(WorldModel):
         steps = zip(*(leaf.unbind(0) for leaf in sensed), strict=True)
         for at, (some, step) in enumerate(zip(any_start, steps, strict=True)):
             before = reset_where(episode_start[at], initial, state) if some else state
-            expected, state = self.advance(Sensed(*step), before)
+            expected, state = self.advance(Sensed(*step), before, fills_in=fills_in)
             expectations.append(expected)
             beliefs.append(state)
         return stacked(expectations), stacked(beliefs)
@@ -218,7 +230,7 @@ class BeliefModel(WorldModel):
         """
         del reward  # it stands among the senses, normalised
         sensed = self.sense(senses)
-        expected, lived = self.live(sensed, episode_start, state)
+        expected, lived = self.live(sensed, episode_start, state, fills_in=self.fills_in)
         known = 1.0 - episode_start.to(senses.dtype).unsqueeze(-1)
         losses = {"prediction_loss": self.surprisal(sensed, expected, sensed.alive * known)}
         steps = min(self.open_loop_steps, len(senses) - 1)
@@ -249,7 +261,7 @@ class BeliefModel(WorldModel):
         seen = partly_blind(target.body)
         blinded = target._replace(alive=target.alive * seen)
         nowhere = known.new_zeros(target.body.shape[:2], dtype=torch.bool)
-        expected, _ = self.live(blinded, nowhere, before)
+        expected, _ = self.live(blinded, nowhere, before, fills_in=True)
         return self.surprisal(target, expected, target.alive * (1.0 - seen) * inside)
 
     def surprisal(self, sensed: Sensed, expected: Expectation, counted: Tensor) -> Tensor:
@@ -280,7 +292,8 @@ class BeliefModel(WorldModel):
         for step in range(horizon):
             action = actions(state.mean, state.hidden) if callable(actions) else actions[step]
             nothing = torch.zeros_like(state.mean)
-            expected, state = self.advance(Sensed(nothing, nothing, action), state)
+            blind = Sensed(nothing, nothing, action)
+            expected, state = self.advance(blind, state, fills_in=True)
             reward = self.expected_reward(expected, action).squeeze(-1)
             steps.append(Imagined(expected.mean, expected.deviation, reward, state.hidden))
         return stacked(steps)

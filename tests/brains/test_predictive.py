@@ -72,7 +72,9 @@ def held_out(learned):
     senses, starts = senses[:, TAUGHT:], starts[:, TAUGHT:]
     sensed = model.sense(senses)
     with torch.no_grad():
-        expected, lived = model.live(sensed, starts, model.initial_state(senses.shape[1]))
+        expected, lived = model.live(
+            sensed, starts, model.initial_state(senses.shape[1]), fills_in=True
+        )
     return sensed, expected, lived, ~starts
 
 
@@ -170,7 +172,9 @@ def test_a_missing_sensor_is_filled_in_nearer_to_the_truth_than_its_last_value(l
                 alive = torch.ones_like(body)
                 alive[:, sensor] = 0.0
                 with torch.no_grad():
-                    _, state = model.advance(Sensed(body * alive, alive, action), state)
+                    _, state = model.advance(
+                        Sensed(body * alive, alive, action), state, fills_in=True
+                    )
                 filled.append((state.mean - body)[:, sensor])
                 held.append((sensed.body[start, rows] - body)[:, sensor])
         assert square(torch.cat(filled)) < 0.5 * square(torch.cat(held)), sensor
@@ -322,6 +326,17 @@ def test_a_model_that_does_not_fill_in_expects_and_believes_what_arrives(part, s
     assert torch.equal(plain.mean[~missing], filled.mean[~missing])
     assert torch.equal(arrived.mean, body)
     assert not torch.isclose(believed.mean[missing], body[missing]).any()
+
+
+def test_without_looking_a_model_goes_by_what_it_expects_whether_it_fills_in_or_not(part):
+    senses, starts, _ = hopper()
+    senses, starts = senses[40:49, :5], torch.zeros(9, 5, dtype=torch.bool)
+    state, commands = lived_state(part), torch.randn(4, 5, 3)
+    filling = part.loss(senses, senses[..., 0], starts, state), part.imagine(state, commands, 4)
+    part.fills_in = False
+    plain = part.loss(senses, senses[..., 0], starts, state), part.imagine(state, commands, 4)
+    assert plain[0]["open_loop_loss"] == filling[0]["open_loop_loss"]
+    assert_same(plain[1], filling[1])
 
 
 def test_the_first_step_of_an_episode_is_expected_to_be_as_the_senses_are_on_average(part):
