@@ -88,7 +88,7 @@ def _uneven_seeds(groups: Sequence[Group]) -> list[str]:
                 lacking.setdefault(missing, []).append(label)
         for missing, labels in lacking.items():
             have = "have" if len(labels) > 1 else "has"
-            notes.append(f"{', '.join(labels)} in {env} {have} no run with seed {missing}")
+            notes.append(f"{'; '.join(labels)} in {env} {have} no run with seed {missing}")
         notes += [
             f"{label} in {env} has {times} runs with seed {seed}"
             for label, count in counts.items()

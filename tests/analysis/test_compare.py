@@ -138,7 +138,7 @@ def test_brains_that_lack_the_same_seeds_of_their_body_share_a_line(make_run):
     runs += [make_run(f"{brain}0", brain=brain, seed=0) for brain in ("gru", "full")]
     runs += [make_run("other", brain="full", env="Ant-v5", seed=0)]
     (said,) = [note for note in compare(runs).notes if "no run" in note]
-    assert said == "full, gru in Hopper-v5 have no run with seed 1, 2"
+    assert said == "full; gru in Hopper-v5 have no run with seed 1, 2"
 
 
 def test_runs_of_a_body_that_were_not_evaluated_alike_are_said(make_run):
