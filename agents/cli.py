@@ -4,8 +4,8 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn
@@ -26,7 +26,8 @@ from agents.run_name import run_name
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / "conf"
-FAILED, MISUSED = 1, 2
+FAILED, MISUSED, READ_ENOUGH = 1, 2, 141
+"""The last is how shells tell of SIGPIPE."""
 NAMED_FIRST = ("env", "brain", "agent")
 """The groups with which the name of a run begins."""
 READABLE = (UsageError, RunError, CheckpointError, HydraException, OmegaConfBaseException)
@@ -57,13 +58,10 @@ def answer(action: Callable[[], None], *, config_name: str) -> NoReturn:
         sys.exit(0)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # lets exceptions through to here
     try:
-        action()
+        with _told_in_a_line(config_name):
+            action()
     except CellFailed:
         _exit("some cells of the grid failed (see above); the same command retries them", FAILED)
-    except StopTraining as stop:
-        sys.exit(128 + stop.signal_number)
-    except READABLE as error:
-        _exit(explain(error, config_name, sys.argv[1:]), exit_code(error))
     except KeyboardInterrupt:
         _exit("interrupted", 128 + signal.SIGINT)
     finally:
@@ -192,17 +190,28 @@ def _choices(hydra: Any) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def _told_in_a_line(config_name: str) -> Iterator[None]:
+    """End the process where what is inside cannot go on, and say why where somebody should know."""
+    try:
+        yield
+        sys.stdout.flush()
+    except StopTraining as stop:
+        sys.exit(128 + stop.signal_number)
+    except READABLE as error:
+        _exit(explain(error, config_name, sys.argv[1:]), exit_code(error))
+    except BrokenPipeError:  # whoever read what was printed, such as `head`, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(READ_ENOUGH)
+
+
 def _launch(job: Callable[[DictConfig], None], config_name: str) -> None:
     """Let Hydra compose, sweep and call the job."""
 
     @wraps(job)
     def checked_job(config: DictConfig) -> None:
-        try:
+        with _told_in_a_line(config_name):  # Hydra would add words of its own to an exception
             job(checked(config, HydraConfig.get()))
-        except StopTraining as stop:
-            sys.exit(128 + stop.signal_number)  # Hydra would add words of its own to an exception
-        except READABLE as error:
-            _exit(explain(error, config_name, sys.argv[1:]), exit_code(error))
 
     sys.argv[1:] = as_hydra_reads(sys.argv[1:], config_name)
     hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config_name)(checked_job)()

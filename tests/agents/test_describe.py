@@ -1,9 +1,12 @@
 """The table of a brain's parts."""
 
+import subprocess
+import sys
+
 import pytest
 
 from agents.describe import aligned, describe
-from tests.command_line import call
+from tests.command_line import ROOT, call
 
 
 def columns(line):
@@ -41,3 +44,12 @@ def test_an_agent_with_its_own_network_is_refused_in_one_line(tmp_path):
 def test_words_stand_to_the_left_and_numbers_to_the_right():
     rows = [("part", "kind", "m", "n"), ("a", "b", "c", "1,000")]
     assert aligned(rows) == ["part  kind  m      n", "a     b     c  1,000"]
+
+
+def test_whoever_has_read_enough_of_the_table_ends_it_without_a_word():
+    command = [sys.executable, "-m", "agents.describe", "brain=mlp", "env=InvertedPendulum-v5"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ROOT, **pipes) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
