@@ -77,7 +77,8 @@ class AssociativePlasticity(FastWeightPart):
         )
         self.memory_size, self.size = memory_size, size
         self.loudness = read_gain / size**0.5
-        self.from_code: nn.Module = nn.Linear(code_size, 3 * size)
+        self.code_fan = 3 * size
+        self.from_code: nn.Module = nn.Linear(code_size, self.code_fan)
         self.from_memory = nn.Linear(memory_size, 3 * size, bias=False)
         self.to_current = nn.Linear(size, drive_size, bias=False)
         self.alpha = nn.Parameter(torch.full((drive_size,), initial_alpha))

@@ -90,8 +90,12 @@ def operations_of(brain: "Brain", state: "BrainState") -> dict[str, Operations]:
     parts = {
         "world_model": brain.world_model.operations(state.world_model),
         "perception": dense_operations(brain.perception),
-        "controller": _driven_by_code(brain, state),
-        "plasticity": brain.plasticity.operations(state.plasticity),
+        "controller": _without_silence(
+            brain.controller.operations(state.controller), brain.controller.drive_size, brain, state
+        ),
+        "plasticity": _without_silence(
+            brain.plasticity.operations(state.plasticity), brain.plasticity.code_fan, brain, state
+        ),
         "neuromodulator": brain.neuromodulator.operations(state.neuromodulator),
         "action_head": dense_operations(brain.action_head),
         "reflex": dense_operations(brain.reflex),
@@ -101,16 +105,16 @@ def operations_of(brain: "Brain", state: "BrainState") -> dict[str, Operations]:
     return parts
 
 
-def _driven_by_code(brain: "Brain", state: "BrainState") -> Operations:
-    """Return the controller's operations, without those of silent units of the code.
+def _without_silence(
+    counted: Operations, synapses: int, brain: "Brain", state: "BrainState"
+) -> Operations:
+    """Return a part's operations without those that silent units of the code save it.
 
-    Every unit of the code reaches the controller by `drive_size` synapses. One that says 0 needs
-    none of them, one that says 1 needs no multiplication.
+    Every unit of the code reaches the part by so many synapses. One that says 0 needs none of them,
+    one that says 1 needs no multiplication.
     """
-    counted = brain.controller.operations(state.controller)
     if not state.code.shape[-1]:
         return counted
-    synapses = brain.controller.drive_size
     # A gain that all winners share could stand in the synapses as well.
     ones = (state.code == brain.perception.code_gain).sum(-1).float().mean()
     zeros = (state.code == 0.0).sum(-1).float().mean()

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from brains.brain import Brain, BrainState
+from brains.energy import Operations
 from brains.neuromodulation import Event, LearnerGains, Modulation, Neuromodulator
 from brains.plasticity import PlasticInput, Plasticity, PlasticOutput
 from brains.recurrent import Lasting, tree_leaves, tree_map
@@ -25,6 +26,7 @@ class PlasticityLesion(Plasticity):
         super().__init__()
         self.part = part
         self.memory_size, self.gate_size = part.memory_size, part.gate_size
+        self.code_fan = part.code_fan
 
     def initial_state(self, batch_size: int) -> Any:
         """Return the part's memory at the start of an episode."""
@@ -37,6 +39,10 @@ class PlasticityLesion(Plasticity):
     def read(self, inputs: PlasticInput, state: Any) -> PlasticOutput:
         """Add what the part adds."""
         return self.part.read(inputs, state)
+
+    def operations(self, state: Any) -> Operations:
+        """Return what the part takes: a lesion saves nothing, it is there to compare."""
+        return self.part.operations(state)
 
     def activity(self, state: Any) -> dict[str, Tensor]:
         """Return the part's measures."""
@@ -106,6 +112,10 @@ class FrozenFastWeights(PlasticityLesion):
     def read(self, inputs: PlasticInput, state: Frozen) -> PlasticOutput:
         """Add what the weights say, stopped or not."""
         return self.part.read(inputs, state.part)
+
+    def operations(self, state: Frozen) -> Operations:
+        """Return what the part takes."""
+        return self.part.operations(state.part)
 
     def activity(self, state: Frozen) -> dict[str, Tensor]:
         """Return the part's measures."""

@@ -47,10 +47,12 @@ class Plasticity(RecurrentModule[Any]):
     Attributes:
         memory_size: Numbers of the controller's output that it learns from; 0 for none.
         gate_size: Numbers of the gate that it takes; 0 for none.
+        code_fan: Synapses by which each unit of the code reaches it; 0 if it hears no code.
     """
 
     memory_size: int
     gate_size: int
+    code_fan: int = 0
 
     def listen_through(self, synapses: Callable[[nn.Linear], nn.Module]) -> None:
         """Put in the place of a map that hears the code, if any, what `synapses` makes of it."""

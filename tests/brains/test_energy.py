@@ -19,6 +19,7 @@ from brains.energy import (
     total,
 )
 from brains.gated import GRUController
+from brains.lesions import LESIONS
 from brains.reflex import LinearReflex
 
 ACTIONS = 2
@@ -92,6 +93,35 @@ def test_of_a_sparse_code_only_the_winners_reach_the_controller(values):
     assert float(counted.synaptic_ops) == reached[1] * drive
     assert counted.dense_macs == recurrent + (passed + 24) * drive
     assert operations_of(brain, state)["perception"].macs == INPUT_SIZE * 24
+
+
+@pytest.mark.parametrize("values", ["graded", "binary"])
+def test_of_a_sparse_code_only_the_winners_reach_the_fast_weights(values):
+    changes = {"units": 24, "winners": 4, "values": values}
+    options = {"plasticity": "associative", "perception_changes": changes}
+    brain = brain_of("gru", "sparse", **options)
+    size = 16
+    other = 3 * size * 128 + size * brain.controller.drive_size + size * ACTIONS + 5 * size * size
+    counted = operations_of(brain, lived(brain))["plasticity"]
+    reached = {"graded": (INPUT_SIZE + 4, 0), "binary": (INPUT_SIZE, 4)}[values]
+    assert float(counted.macs) == other + 3 * size * reached[0]
+    assert float(counted.synaptic_ops) == 3 * size * reached[1]
+    assert counted.dense_macs == other + 3 * size * (INPUT_SIZE + 24)
+
+
+def test_hebbian_synapses_hear_no_code_and_save_nothing_by_its_silence():
+    changes = {"units": 24, "winners": 4}
+    options = {"plasticity": "hebbian", "perception_changes": changes}
+    counted = operations_of(brain := brain_of("gru", "sparse", **options), lived(brain))
+    assert counted["plasticity"].macs == counted["plasticity"].dense_macs > 0
+
+
+@pytest.mark.parametrize("lesion", ["zeroed", "frozen", "shuffled"])
+def test_a_lesion_of_fast_weights_is_counted_as_the_part_that_it_stands_for(lesion):
+    brain = brain_of("gru", "sparse", plasticity="associative")
+    intact = operations_of(brain, lived(brain))["plasticity"]
+    LESIONS[f"fast_weights_{lesion}"](brain)
+    assert operations_of(brain, lived(brain))["plasticity"] == intact
 
 
 def test_the_critic_counts_only_where_somebody_listens_to_it():
