@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.challenges.base import Body, Challenge, Unsuited
+from envs.challenges.felt import feels_friction, feels_gravity
 
 Quantity = Literal["mass", "friction", "gravity"]
 _VARIANTS = ("less", "more")
@@ -28,9 +29,11 @@ class ScaledPhysics(Challenge):
     def __init__(self, *, quantity: Quantity, **common: Any) -> None:
         super().__init__(**common)
         self._quantity = quantity
-        self.needs = {"mass": "mass", "friction": "surfaces that touch", "gravity": "gravity"}[
-            quantity
-        ]
+        self.needs = {
+            "mass": "mass",
+            "friction": "surfaces that rub against each other",
+            "gravity": "joints or sensors that feel gravity",
+        }[quantity]
 
     def fit(self, body: Body) -> Sequence[str]:
         """Take hold of the fields."""
@@ -42,14 +45,15 @@ class ScaledPhysics(Challenge):
             for field in ("body_mass", "body_inertia"):
                 self._scale(body, field, ...)
         elif self._quantity == "friction":
-            if not (model.geom_contype.any() or model.geom_conaffinity.any() or model.npair):
-                raise Unsuited("no surface that touches another")
+            if not feels_friction(model):
+                raise Unsuited("none")
             self._scale(body, "geom_friction", ..., 0)
             if model.npair:
                 self._scale(body, "pair_friction", ..., slice(0, 2))
         else:
-            if not np.any(model.opt.gravity):
-                raise Unsuited("no gravity")
+            if not feels_gravity(model):
+                there_is = np.any(model.opt.gravity)
+                raise Unsuited("no joint and no sensor that feels it" if there_is else "no gravity")
             self._scale(body, "opt.gravity", ...)
         return _VARIANTS
 
