@@ -128,7 +128,7 @@ class Engine:
                 and `truncated` hold for other rows has no meaning.
 
         Raises:
-            PhysicsError: An action or the state of a row is not finite.
+            PhysicsError: An action, the state or the reward of a row is not finite.
         """
         if actions.shape != self._ctrl.shape:
             raise ValueError(
@@ -150,6 +150,8 @@ class Engine:
         self.elapsed += 1
         self.observation = self.challenges.sense(task.observe())
         self.reward, self.terminated = task.evaluate(applied)
+        if not math.isfinite(np.vdot(self.reward, self.reward)):
+            self._refuse_bad_rewards(rows)
         self.truncated = self.elapsed >= self._limit
 
     def step_info(self) -> dict[str, np.ndarray]:
@@ -172,6 +174,15 @@ class Engine:
         if bad.size:
             row, quantity = bad[0].tolist()
             raise self._physics_error(row, f"became non-finite in {_BAD_QUANTITIES[quantity]}")
+
+    def _refuse_bad_rewards(self, rows: np.ndarray | None) -> None:
+        stepped = np.arange(self.num_envs) if rows is None else rows
+        bad = stepped[~np.isfinite(self.reward[stepped])]
+        if bad.size:
+            row, step = int(bad[0]), int(self.elapsed[bad[0]])  # which counts this step already
+            raise PhysicsError(
+                f"{self.name}: row {row} earned {self.reward[row]}, at its step {step}"
+            )
 
     def _physics_error(self, row: int, what: str) -> PhysicsError:
         step = int(self.elapsed[row]) + 1

@@ -142,6 +142,36 @@ def test_physics_that_leaves_the_finite_numbers_stops_with_its_row_and_step(tmp_
     assert np.isfinite(env.step(env.action_space.sample())[0]).all()
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_reward_that_is_not_finite_stops_with_its_row_and_step(bad, monkeypatch):
+    env = make("HalfCheetah-v5")
+    env.reset(seed=0)
+    for _ in range(3):
+        env.step(env.action_space.sample())
+    task = env.engine.task
+    evaluate = task.evaluate
+
+    def broken(actions):
+        reward, terminated = evaluate(actions)
+        reward[2] = bad
+        return reward, terminated
+
+    monkeypatch.setattr(task, "evaluate", broken)
+    with pytest.raises(envs.PhysicsError, match=rf"^HalfCheetah-v5: row 2 earned {bad}, at .* 4$"):
+        env.step(env.action_space.sample())
+
+
+def test_what_a_row_earns_that_waits_for_its_reset_is_not_looked_at(monkeypatch):
+    engine = make("HalfCheetah-v5").engine
+    engine.seed([0] * 4)
+    engine.reset(np.arange(4))
+    reward = np.array([1.0, np.nan, 1.0, 1.0])
+    monkeypatch.setattr(engine.task, "evaluate", lambda _: (reward, np.zeros(4, bool)))
+    engine.step(np.zeros((4, 6), np.float32), np.array([0, 2, 3]))
+    with pytest.raises(envs.PhysicsError, match="row 1 earned nan"):
+        engine.step(np.zeros((4, 6), np.float32), np.array([0, 1]))
+
+
 def test_actions_of_the_wrong_shape_are_refused():
     env = make()
     env.reset(seed=0)
