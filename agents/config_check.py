@@ -13,6 +13,7 @@ from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from agents.errors import MissingKeyError, UsageError
+from envs.declared_types import as_declared, constrains, fits, in_words
 
 INSPECTED = ("agents.", "brains.", "envs.", "grids.")
 """Packages whose constructors are looked at for the types of their arguments."""
@@ -184,67 +185,17 @@ def _require_settings(name: str, value: Any, default: Mapping[str, Any]) -> None
 
 def _check_value(name: str, value: Any, default: Any, hint: Any) -> Any:
     """Return the value, as an integer where one is meant, or raise if its type is wrong."""
-    if hint is Any or not _constrains(hint):
+    if hint is Any or not constrains(hint):
         hint = Any if default is None or _says_no_type(default) else type(default)
         if hint is list and isinstance(value, list):
             return value
-    if not _fits(value, hint):
-        raise UsageError(f"{name} must be {_describe(hint)}, got {value!r}{_choice(value, hint)}")
-    wants_float = _fits(0.5, hint) and hint is not Any
-    if isinstance(value, float) and value.is_integer() and _fits(1, hint) and not wants_float:
-        return int(value)
-    return value
+    if not fits(value, hint):
+        raise UsageError(f"{name} must be {in_words(hint)}, got {value!r}{_choice(value, hint)}")
+    return as_declared(value, hint)
 
 
 def _says_no_type(default: Any) -> bool:
     return isinstance(default, str) and (default == "???" or default.startswith("${"))
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Return whether a plain value may stand where a type is declared."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin in (Union, types.UnionType):
-        return any(_fits(value, argument) for argument in arguments)
-    if origin is Literal:
-        return value in arguments
-    if hint is None or hint is type(None):
-        return value is None
-    if hint is bool or hint is str:
-        return isinstance(value, hint)
-    if hint is int:
-        whole = isinstance(value, float) and value.is_integer()
-        return (isinstance(value, int) and not isinstance(value, bool)) or whole
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if _is_sequence(origin or hint):
-        items = [argument for argument in arguments if argument is not Ellipsis]
-        fits_item = not items or (
-            isinstance(value, list) and all(any(_fits(v, item) for item in items) for v in value)
-        )
-        return isinstance(value, list) and fits_item
-    return True  # an object that a nested _target_ makes, or a type that YAML cannot say
-
-
-def _constrains(hint: Any) -> bool:
-    """Return whether a type can refuse any plain value."""
-    samples = (True, 1, 0.5, "text", None, [])
-    return not all(_fits(sample, hint) for sample in samples)
-
-
-def _describe(hint: Any) -> str:
-    """Return a type in words."""
-    words = {
-        int: "a whole number", float: "a number", bool: "true or false", str: "text",
-        list: "a list", type(None): "null",
-    }  # fmt: skip
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin in (Union, types.UnionType):
-        return " or ".join(_describe(argument) for argument in arguments)
-    if origin is Literal:
-        return "one of " + ", ".join(map(str, arguments))
-    if _is_sequence(origin or hint):
-        return "a list of " + _describe(arguments[0]) if arguments else "a list"
-    return words.get(hint, getattr(hint, "__name__", str(hint)))
 
 
 def _choice(value: Any, hint: Any) -> str:
@@ -254,10 +205,6 @@ def _choice(value: Any, hint: Any) -> str:
     if not words or not isinstance(value, str):
         return ""
     return f"; did you mean {nearest(value, [str(word) for word in words])!r}?"
-
-
-def _is_sequence(kind: Any) -> bool:
-    return kind in (list, tuple) or getattr(kind, "__name__", "") in ("Sequence", "Iterable")
 
 
 def _type_hints(target: object) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
 from envs.errors import PhysicsError, RenderingError, UnsavableError
+from envs.options import unworkable
 from envs.plain_state import (
     environment_state,
     load_environment_state,
@@ -34,6 +35,9 @@ class GymnasiumVecEnv(DummyVecEnv):
         seed: Seed of the first row; row i starts from `seed + i`. None for seeds from the system.
         stagger: Spread the clocks of the first episodes evenly over the time limit.
         options: Options of the environment's constructor.
+
+    Raises:
+        ValueError: It cannot be made with these options, or not stepped.
     """
 
     def __init__(
@@ -46,6 +50,8 @@ class GymnasiumVecEnv(DummyVecEnv):
         options: Mapping[str, Any],
     ) -> None:
         first = _make(env_id, options)
+        if options:
+            _rehearse(first, env_id, options)
         if "rgb_array" in first.metadata.get("render_modes", []):
             options = {"render_mode": "rgb_array", **options}
         first.close()
@@ -208,13 +214,25 @@ def _make(env_id: str, options: Mapping[str, Any]) -> gymnasium.Env:
     """Make one environment.
 
     Raises:
-        ValueError: It cannot be made: an unknown option or a missing package, told in one line.
+        ValueError: It cannot be made, for its options or a missing package; told in one line.
     """
     try:
         return gymnasium.make(env_id, **options)
-    except (gymnasium.error.Error, ImportError, TypeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ValueError(f"{env_id} cannot be made: {reason}") from error
+    except Exception as error:  # each environment takes its options, and fails, in its own way
+        raise unworkable(env_id, options, error) from error
+
+
+def _rehearse(env: gymnasium.Env, env_id: str, options: Mapping[str, Any]) -> None:
+    """Take a first step, in which some options show that they do not suit.
+
+    Raises:
+        ValueError: The environment cannot be started or stepped.
+    """
+    try:
+        env.reset(seed=0)
+        env.step(env.action_space.sample())
+    except Exception as error:  # as above
+        raise unworkable(env_id, options, error) from error
 
 
 def _advance_clock(env: gymnasium.Env, fraction: float) -> bool:

@@ -47,7 +47,7 @@ def make_vec_env(
     Raises:
         UnknownEnvironment: No environment has this name.
         ValueError: An option, a challenge or a kind of feedback is unknown, or the body cannot
-            have it.
+            have it or its value; told in one line.
     """
     options = dict(env_kwargs or {})
     body = _make_body(env_id, num_envs, seed, challenge, num_threads, stagger, options)

@@ -3,13 +3,14 @@
 import difflib
 import importlib
 import importlib.util
-import inspect
 from typing import Any
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
 from envs.errors import UnknownEnvironment
+from envs.options import checked_options, unworkable
+from envs.rehearsal import rehearse
 from envs.task import Task
 
 NAMESPACE = "wetware"
@@ -110,12 +111,16 @@ def build_task(task: str, name: str, options: dict[str, Any]) -> Task:
     """Construct a task from `module:Class` and its options.
 
     Raises:
-        ValueError: The task has no option of some name.
+        ValueError: The task has no option of some name, or an option cannot have its value; in one
+            line.
     """
     module, _, class_name = task.partition(":")
     task_class = getattr(importlib.import_module(module), class_name)
-    known = inspect.signature(task_class).parameters
-    for option in options:
-        if option not in known:
-            raise ValueError(f"{name} has no option {option!r}; its options are {', '.join(known)}")
-    return task_class(**options)
+    if not options:
+        return task_class()
+    checked = checked_options(name, task_class, options)
+    try:
+        rehearse(task_class(**checked), name)
+        return task_class(**checked)
+    except Exception as error:  # each task fails in its own way at what does not suit it
+        raise unworkable(name, options, error) from error

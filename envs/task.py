@@ -51,6 +51,9 @@ class Task(ABC):
         sensed_stage: How far MuJoCo computes on after the last physics step, before `observe`.
         observes_derived_fields: Whether `observe` reads fields that MuJoCo computes (body
             positions, forces), not qpos and qvel alone; they are then computed at resets too.
+
+    Raises:
+        ValueError: A control step would have no physics step.
     """
 
     camera: ClassVar[str | Mapping[str, Any]] = {}
@@ -67,6 +70,8 @@ class Task(ABC):
         frame_skip: int,
         senses: int | Mapping[str, tuple[int, ...]],
     ) -> None:
+        if frame_skip < 1:
+            raise ValueError(f"frame_skip must be at least 1 physics step, got {frame_skip}")
         model.opt.disableflags |= idle_stages(model)
         self.model = model
         self.frame_skip = frame_skip

@@ -17,10 +17,10 @@ def v5_model(xml_file: str) -> mujoco.MjModel:
         xml_file: A path that starts with `.`, `/` or `~`, or the name of one of Gymnasium's files.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        ValueError: There is no such file.
     """
     is_path = xml_file.startswith((".", "/", "~"))
     path = Path(xml_file).expanduser() if is_path else _ASSETS / xml_file
     if not path.is_file():
-        raise FileNotFoundError(f"xml_file {xml_file!r}: there is no file {path}")
+        raise ValueError(f"xml_file {xml_file!r}: there is no file {path}")
     return load_model(path)

@@ -65,8 +65,10 @@ MISTAKES = {
     "brain.neuromodulator.sinks.gain.bound=-1": "sinks.gain.bound must be at least 0, got -1",
     "brain.controller.hidden_size=0": "hidden_size must be at least 1, got 0",
     "brain.controller.hidden_size=-3": "hidden_size must be at least 1, got -3",
-    "brain.controller.membrane_decays=[0.1]": "membrane_decays must be [low, high] with "
-    "0 < low <= high < 1, got [0.1]",
+    "brain.controller.membrane_decays=[0.1]": "brain.controller.membrane_decays must be a list of "
+    "2 numbers, got [0.1]",
+    "brain.controller.membrane_decays=[0.9,0.1]": "membrane_decays must be [low, high] with "
+    "0 < low <= high < 1, got [0.9, 0.1]",
     "brain.world_model.open_loop_steps=-1": "open_loop_steps must be at least 0, got -1",
     "brain.critic.hidden_sizes=[]": "hidden_sizes must name at least one layer, got none",
     "brain.exploration_rate_scale=-1": "exploration_rate_scale must be at least 0, got -1",
@@ -86,6 +88,34 @@ def test_a_mistake_is_told_in_one_line_with_what_would_be_right(mistake, command
     assert out == ""
     assert err.count("\n") == 1, err
     assert err.startswith(MISTAKES[mistake])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("env", "option", "message"),
+    [
+        ("Hopper-v5", "frame_skip=0", "Hopper-v5: frame_skip must be at least 1 physics step"),
+        (
+            "HalfCheetah-v5",
+            "ctrl_cost_weight=nan",
+            "HalfCheetah-v5: ctrl_cost_weight must be a fi",
+        ),
+        (
+            "HalfCheetah-v5",
+            "xml_file=nope.xml",
+            "HalfCheetah-v5: xml_file 'nope.xml': there is no ",
+        ),
+        ("Gaze", "resolution=null", "Gaze-v0: resolution must be a whole number, got None"),
+        ("any", "map_name=5x5", "FrozenLake-v1 does not work with map_name='5x5': KeyError"),
+    ],
+)
+def test_a_wrong_option_of_a_body_is_told_before_there_is_a_run(
+    env, option, message, command, tmp_path
+):
+    which = ["env.id=FrozenLake-v1"] if env == "any" else []
+    code, _, err = command(*QUICK, f"env={env}", *which, f"+env.kwargs.{option}")
+    assert (code, err.count("\n")) == (2, 1), err
+    assert err.startswith(message), err
     assert not list(tmp_path.iterdir())
 
 
