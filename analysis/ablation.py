@@ -13,6 +13,7 @@ from analysis.statistics import (
     interquartile_mean,
     probability_of_improvement,
 )
+from analysis.tables import steps_text
 
 FULL = "full"
 LEFT_OUT = "none"
@@ -78,18 +79,17 @@ def reference_of(groups: Sequence[Group], asked: str | None) -> tuple[str | None
 
 
 def deltas(groups: Sequence[Group], reference: str) -> list[Delta]:
-    """Return the differences of all brains to the reference, in the bodies that it has runs in.
+    """Return the differences to the reference, of brains that trained for as long as it did.
 
     Args:
         groups: The runs.
         reference: Label of the brain that the others are held against.
     """
-    bases = {group.env: group.scores(FINAL) for group in groups if group.label == reference}
     found: list[Delta] = []
-    for group in groups:
-        base, own = bases.get(group.env), group.scores(FINAL)
-        if group.label == reference or base is None or not base.size or not own.size:
+    for group, rival in _pairs(groups, reference):
+        if not group.as_long_as(rival):
             continue
+        own, base = group.scores(FINAL), rival.scores(FINAL)
         gap = difference(own, base)
         size = abs(float(interquartile_mean(base)))
         share = Estimate(*(part / size if size else float("nan") for part in gap))
@@ -104,6 +104,32 @@ def deltas(groups: Sequence[Group], reference: str) -> list[Delta]:
             )
         )
     return found
+
+
+def unmatched(groups: Sequence[Group], reference: str) -> list[str]:
+    """Return a line about every brain that is not held against the reference, and why.
+
+    Args:
+        groups: The runs.
+        reference: Label of the brain that the others are held against.
+    """
+    return [
+        f"{group.label} in {group.env} trained for {steps_text(group.budget)} steps, "
+        f"{reference} for {steps_text(rival.budget)}"
+        for group, rival in _pairs(groups, reference)
+        if not group.as_long_as(rival)
+    ]
+
+
+def _pairs(groups: Sequence[Group], reference: str) -> list[tuple[Group, Group]]:
+    """Return each brain with the reference in the same body, where both were evaluated."""
+    evaluated = [group for group in groups if group.scores(FINAL).size]
+    bases = {group.env: group for group in evaluated if group.label == reference}
+    return [
+        (group, bases[group.env])
+        for group in evaluated
+        if group.label != reference and group.env in bases
+    ]
 
 
 def _words(label: str) -> set[str]:

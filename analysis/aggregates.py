@@ -107,18 +107,13 @@ def duel(groups: Sequence[Group], one: str, other: str) -> Duel | None:
         env
         for label, env in cells
         if label == one and (other, env) in cells
-        if _as_long(cells[one, env], cells[other, env])
+        if cells[one, env].as_long_as(cells[other, env])
     ]
     if not envs:
         return None
     ours, theirs = ([cells[name, env].scores(FINAL) for env in envs] for name in (one, other))
     runs = sum(map(len, ours)), sum(map(len, theirs))
     return Duel(probability_of_improvement(ours, theirs), tuple(envs), runs)
-
-
-def _as_long(one: Group, other: Group) -> bool:
-    shorter, longer = sorted((one.budget, other.budget))
-    return shorter >= WHOLE * longer
 
 
 def _complete(tasks: frozenset[str], done: Mapping[str, frozenset[str]]) -> int:

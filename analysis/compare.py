@@ -16,7 +16,7 @@ from analysis import tables
 from analysis.ablation import reference_of
 from analysis.aggregates import anchors_in
 from analysis.curves import draw_curves
-from analysis.groups import Group, group_runs
+from analysis.groups import WHOLE, Group, group_runs
 from analysis.measures import RECOVERY, is_cost
 from analysis.normalisation import Anchors
 from analysis.runs import KINDS, Run, read_runs
@@ -147,7 +147,7 @@ def budgets(groups: Sequence[Group]) -> list[str]:
     for env in dict.fromkeys(group.env for group in groups):
         spent = {group.label: group.budget for group in groups if group.env == env}
         least, most = min(spent, key=spent.__getitem__), max(spent, key=spent.__getitem__)
-        if spent[least] < 0.9 * spent[most]:
+        if spent[least] < WHOLE * spent[most]:
             notes.append(
                 f"budgets differ in {env}: from {steps_text(spent[least])} steps ({least}) to "
                 f"{steps_text(spent[most])} ({most}); final returns are not at equal experience"

@@ -38,6 +38,11 @@ class Group(NamedTuple):
         """The runs that got as far as the longest: only they tell what the budget brings."""
         return tuple(run for run in self.runs if run.env_steps >= WHOLE * self.budget)
 
+    def as_long_as(self, other: "Group") -> bool:
+        """Return whether both trained for as long, so that their returns may be compared."""
+        shorter, longer = sorted((self.budget, other.budget))
+        return shorter >= WHOLE * longer
+
     def scores(self, kind: str) -> Floats:
         """Return the mean return of each evaluated whole run, [runs]."""
         return np.array([run.episodes[kind].mean() for run in self.whole if kind in run.episodes])

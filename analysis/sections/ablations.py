@@ -1,9 +1,9 @@
 """What changes when something is left out: differences to the reference brain."""
 
 from analysis import tables
-from analysis.ablation import Delta, deltas
+from analysis.ablation import Delta, deltas, unmatched
 from analysis.figures.forest import ROOM, Line, forest
-from analysis.sections.section import Context, Section, budget, figure, panels
+from analysis.sections.section import Context, Section, budget, details, figure, listed, panels
 from analysis.tables import Cell, Table, estimate_cell, estimate_text, word
 
 
@@ -17,12 +17,16 @@ def ablation(context: Context) -> Section:
             "ablation", "Differences to the full brain", f"{reason}reference={labels[0]}"
         )
     title = f"Differences to {reference}"
-    found = deltas(context.groups, reference)
+    found, left_out = deltas(context.groups, reference), unmatched(context.groups, reference)
     if not found:
-        return Section("ablation", title, "no other brain was evaluated in the same bodies")
+        reason = "no other brain was evaluated in the same bodies"
+        if left_out:
+            reason = f"no other brain trained for as long: {'; '.join(left_out)}"
+        return Section("ablation", title, reason)
     lead = (
         f"Interquartile mean of deterministic returns minus that of {reference}, in the same "
-        "body; both sides are resampled. Where the interval holds 0, no difference is shown."
+        "body after as many steps; both sides are resampled. Where the interval holds 0, no "
+        "difference is shown."
     )
     drawn = [
         _picture(context, env, [delta for delta in found if delta.env == env], reference)
@@ -30,7 +34,8 @@ def ablation(context: Context) -> Section:
     ]
     head = ("environment", "brain", "difference", "share", f"P(better than {reference})", "runs")
     table = Table("", head, [_row(delta) for delta in found])
-    return Section("ablation", title, lead, panels(drawn) + tables.as_html(table))
+    out = details("Trained for another length", listed(left_out)) if left_out else ""
+    return Section("ablation", title, lead, panels(drawn) + tables.as_html(table) + out)
 
 
 def _picture(context: Context, env: str, found: list[Delta], reference: str) -> str:
@@ -45,7 +50,8 @@ def _picture(context: Context, env: str, found: list[Delta], reference: str) -> 
         for delta in sorted(found, key=lambda delta: -delta.difference.value)
     ]
     axis = f"difference of return to {reference}"
-    groups = [group for group in context.groups if group.env == env]
+    drawn = {reference, *(delta.label for delta in found)}
+    groups = [group for group in context.groups if group.env == env and group.label in drawn]
     runs = ", ".join(f"{delta.label} {delta.runs[0]}" for delta in found)
     told = f"n: {reference} {found[0].runs[1]}, {runs}; {budget(groups)}."
     return figure(env, forest(lines, axis=axis, told=f"{env}: {axis}", middle=0.0), told)

@@ -1,11 +1,14 @@
 """Averages over tasks: interquartile means, performance profiles, probabilities of improvement."""
 
+from collections import Counter
+from collections.abc import Sequence
 from itertools import combinations
 
 from analysis import tables
-from analysis.aggregates import Duel, Shared, duel, shared_tasks
+from analysis.aggregates import FINAL, Duel, Shared, duel, shared_tasks
 from analysis.figures.forest import ROOM, Line, forest
 from analysis.figures.profiles import profile_panel
+from analysis.groups import Group
 from analysis.sections.section import Context, Section, budget, details, figure, listed, panels
 from analysis.statistics import stratified_bootstrap
 from analysis.tables import Cell, Table, share_text, word
@@ -55,7 +58,7 @@ def improvement(context: Context) -> Section:
         if (fight := duel(context.groups, *pair)) is not None
     }
     if not found:
-        return Section("improvement", title, "no two brains were evaluated on the same task")
+        return Section("improvement", title, _why_none(context.groups))
     lead = (
         "P(X > Y): how probably a run of X beats a run of Y on the same task, ties half, averaged "
         "over the tasks that both did for as long, with its 95 % bootstrap interval. One half: "
@@ -76,6 +79,14 @@ def improvement(context: Context) -> Section:
     told = f"{shown}n = {runs} runs per brain over all tasks of a pair; {budget(context.groups)}."
     body = panels([figure("X > Y", picture, told)])
     return Section("improvement", title, lead, body + tables.as_html(_matrix(labels, context)))
+
+
+def _why_none(groups: Sequence[Group]) -> str:
+    """Return why no brain can be matched with another."""
+    brains = Counter(group.env for group in groups if group.scores(FINAL).size)
+    if max(brains.values(), default=0) < 2:
+        return "no two brains were evaluated on the same task"
+    return "no two brains that were evaluated on the same task trained for as long on it"
 
 
 def _line(context: Context, pair: tuple[str, str], fight: Duel, reference: str | None) -> Line:

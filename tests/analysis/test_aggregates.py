@@ -3,8 +3,9 @@ import pytest
 
 from agents import cli
 from agents.errors import UsageError
-from analysis.ablation import deltas, reference_of
+from analysis.ablation import deltas, reference_of, unmatched
 from analysis.aggregates import anchors_in, duel, shared_tasks
+from analysis.compare import budgets
 from analysis.groups import group_runs
 from analysis.normalisation import Anchors, anchors_of, read_anchors
 from analysis.runs import read_runs
@@ -76,6 +77,25 @@ def test_brains_that_trained_for_less_are_neither_averaged_nor_matched_with_othe
     groups = groups_of(folders)
     assert list(shared_tasks(groups, anchors_in(groups, ANCHORS)).scores) == ["spiking"]
     assert duel(groups, "spiking", "gru") is None
+    assert deltas(groups, "spiking") == []
+    assert unmatched(groups, "spiking") == [
+        "gru in Hopper-v5 trained for 300 steps, spiking for 1k"
+    ]
+
+
+def test_a_brain_of_another_budget_leaves_the_differences_of_the_others_as_they_are(make_run):
+    folders = [
+        make_run("f", brain="full", score=100.0),
+        make_run("g", brain="gru", score=60.0),
+        make_run("s", steps=900),
+    ]
+    groups = groups_of(folders)
+    assert [(delta.label, delta.difference.value) for delta in deltas(groups, "full")] == [
+        ("gru", pytest.approx(-40.0))
+    ]
+    assert len(unmatched(groups, "full")) == 1
+    (said,) = budgets(groups)  # what is not matched is always said
+    assert said.startswith("budgets differ in Hopper-v5: from 900 steps (spiking) to 1k (full)")
 
 
 def test_a_run_that_stopped_early_does_not_count_in_the_final_scores_and_is_named(make_run):

@@ -84,6 +84,21 @@ def test_what_runs_do_not_tell_is_said_and_how_to_get_it(make_run, tmp_path):
         assert reason in text
 
 
+def test_brains_that_are_not_matched_for_their_budgets_are_said_with_these(make_run, tmp_path):
+    folders = [make_run("a", brain="full"), make_run("b", brain="gru", steps=300)]
+    text = page_of(compare(folders), tmp_path)
+    reason = "no two brains that were evaluated on the same task trained for as long on it"
+    assert reason in text
+    unmatched = "gru in Hopper-v5 trained for 300 steps, full for 1k"
+    assert f"no other brain trained for as long: {unmatched}" in text
+    text = page_of(compare([*folders, make_run("c", brain="spiking")]), tmp_path)
+    assert reason not in text
+    assert f"<li>{unmatched}</li>" in text
+    alone = page_of(compare(folders[:1]), tmp_path)
+    assert "no two brains were evaluated on the same task" in alone
+    assert "no other brain was evaluated in the same bodies" in alone
+
+
 def test_the_page_fetches_nothing_and_is_the_same_again(rich, tmp_path):
     comparison = compare(rich, anchors=ANCHORS)
     text = page_of(comparison, tmp_path / "out")
