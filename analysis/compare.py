@@ -11,15 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from agents.evaluation import KINDS
 from agents.run_folder import write_whole
 from analysis import tables
 from analysis.ablation import reference_of
-from analysis.aggregates import anchors_in
+from analysis.aggregates import FINAL, anchors_in
 from analysis.curves import draw_curves
 from analysis.groups import WHOLE, Group, group_runs
 from analysis.measures import RECOVERY, is_cost
 from analysis.normalisation import Anchors
-from analysis.runs import KINDS, Run, read_runs
+from analysis.runs import Run, read_runs
 from analysis.statistics import Estimate, stratified_bootstrap
 from analysis.tables import Cell, Table, estimate_cell, steps_text, word
 
@@ -33,7 +34,7 @@ class Row(NamedTuple):
     Attributes:
         env: The body.
         label: The brain.
-        seeds: Number of runs that count in the returns, and of all.
+        seeds: Number of runs that count in the deterministic returns, and of all.
         env_steps: Steps of the shortest and of the longest run.
         returns: Interquartile mean and interval over seeds, by kind; nan where unknown.
         steps_per_second: Of the training, median over runs.
@@ -168,14 +169,14 @@ def _row(group: Group, anchors: Anchors | None) -> Row:
         if run.curve.wall_seconds.size
     )
     names = dict.fromkeys(name for run in group.whole for name in run.measures)
-    final = group.scores("deterministic")
+    final = group.scores(FINAL)
     normalised = UNKNOWN
     if anchors is not None and final.size:
         normalised = stratified_bootstrap([anchors.normalise(final)])
     return Row(
         env=group.env,
         label=group.label,
-        seeds=(sum(bool(run.episodes) for run in group.whole), len(group.runs)),
+        seeds=(final.size, len(group.runs)),
         env_steps=(min(steps), max(steps)),
         returns=returns,
         steps_per_second=rates[len(rates) // 2] if rates else math.nan,

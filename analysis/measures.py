@@ -62,7 +62,7 @@ def is_cost(name: str) -> bool:
 
 def recovery(traces: Mapping[str, Sequence[Trace]]) -> dict[str, float]:
     """Return the measures of adaptation of deterministic episodes, by the names tables use."""
-    told = traces.get("deterministic") or traces.get("exploring")
+    told = traces.get("deterministic")
     if not told:
         return {}
     measured = adaptation(told)._asdict()

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.evaluation import read_record
+from agents.evaluation import KINDS, read_record
 from agents.reward_traces import Trace
 from agents.run_folder import versions, write_whole
 from analysis.adaptation import INSTANT, aligned
 from analysis.measures import is_cost
-from analysis.runs import KINDS, Curve, Floats, Run, read_runs, whole
+from analysis.runs import Curve, Floats, Run, read_runs, whole
 
 CURVE_ROWS = 200
 LESIONS_JOINED = " and "

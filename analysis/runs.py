@@ -5,7 +5,6 @@ a note says in one line what could not.
 """
 
 import glob
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -20,14 +19,14 @@ from agents.errors import UsageError
 from agents.evaluation import files_of, lesioned_records, read_record
 from agents.progress import read_progress
 from agents.reward_traces import NAME as REWARDS
-from agents.reward_traces import Trace, read_rewards
+from agents.reward_traces import Trace
 from agents.run_folder import RunFolder
+from analysis.evaluations import episodes_of, tested_of, traces_of
 from analysis.measures import costs, recovery
 from analysis.normalisation import Anchors, anchors_of
 
 Floats = NDArray[np.float64]
 
-KINDS = ("deterministic", "exploring")
 FILM_SUFFIXES = (".mp4", ".webm")
 
 NOT_THE_BRAIN = (
@@ -170,7 +169,7 @@ def _read_run(folder: Path, notes: list[str]) -> Run:
     rates = _column(rows, "steps_per_second")
     rates = rates[np.isfinite(rates)]
     known = np.isfinite(returns)
-    record, traces = read_record(folder), _traces(folder / REWARDS, notes)
+    record, traces = read_record(folder), traces_of(folder / REWARDS, notes)
     if record is None:
         notes.append(f"{folder} was not evaluated: its final return is unknown")
     return Run(
@@ -181,7 +180,7 @@ def _read_run(folder: Path, notes: list[str]) -> Run:
         env_steps=env_steps,
         steps_per_second=float(np.median(rates)) if rates.size else float("nan"),
         curve=Curve(steps[known], returns[known], whole(_column(rows, "wall_seconds")[known])),
-        episodes=_episodes(folder, record, env_steps, notes),
+        episodes=episodes_of(folder, record, env_steps, notes),
         settings=_settings(config),
         total_steps=int(config["total_steps"]),
         task=None if config["env"].get("kwargs") else _task(config),
@@ -190,24 +189,8 @@ def _read_run(folder: Path, notes: list[str]) -> Run:
         films=_films(folder),
         parts={key: str(value) for key, value in (config.get("choices") or {}).items()},
         anchors=anchors_of(config["env"]),
-        tested=_tested(record or {}),
+        tested=tested_of(record or {}),
     )
-
-
-def _tested(record: Mapping[str, Any]) -> tuple[int, int] | None:
-    known = "episodes" in record and "seed" in record
-    return (int(record["episodes"]), int(record["seed"])) if known else None
-
-
-def _traces(path: Path, notes: list[str]) -> dict[str, list[Trace]]:
-    """Return the rewards around a challenge's onset by kind, and note a broken file."""
-    try:
-        return {kind: read_rewards(path, kind) for kind in KINDS}
-    except FileNotFoundError:
-        return {}
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        notes.append(f"{path} cannot be read: {' '.join(str(error).split())[:100]}")
-        return {}
 
 
 def _films(folder: Path) -> tuple[Path, ...]:
@@ -226,35 +209,20 @@ def _lesioned(folder: Path, intact: Run, notes: list[str]) -> list[Run]:
     nothing = np.zeros(0)
     lesioned: list[Run] = []
     for lesions, record in lesioned_records(folder).items():
-        traces = _traces(files_of(folder, lesions).rewards, notes)
+        traces = traces_of(files_of(folder, lesions).rewards, notes)
         lesioned.append(
             intact._replace(
                 env=_body(config) + _challenges(record, config),
                 curve=Curve(nothing, nothing),
-                episodes=_episodes(folder, record, intact.env_steps, notes),
+                episodes=episodes_of(folder, record, intact.env_steps, notes),
                 lesions=lesions,
                 measures=recovery(traces),
                 traces=traces,
                 films=(),
-                tested=_tested(record),
+                tested=tested_of(record),
             )
         )
     return lesioned
-
-
-def _episodes(
-    folder: Path, record: Mapping[str, Any] | None, env_steps: int, notes: list[str]
-) -> dict[str, Floats]:
-    """Return the evaluated episodes by kind, and note if they are old."""
-    if record is None:
-        return {}
-    if record["env_steps"] < env_steps:
-        lesions = record.get("lesions")
-        told = f" with {' and '.join(lesions)}" if lesions else ""
-        step = f"{record['env_steps']:,}"
-        notes.append(f"{folder} was evaluated{told} at step {step}, not at its end")
-    returns = {kind: np.array(record[kind]["returns"], float) for kind in KINDS if kind in record}
-    return {kind: values for kind, values in returns.items() if values.size}
 
 
 def _column(rows: Sequence[Mapping[str, str]], name: str) -> Floats:

@@ -17,9 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.evaluation import read_record
+from agents.evaluation import KINDS, read_record
 from agents.run_folder import RunFolder
-from analysis.runs import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
