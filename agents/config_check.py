@@ -66,7 +66,7 @@ def check_config(config: DictConfig, reference: DictConfig) -> DictConfig:
         known = OmegaConf.to_container(reference, resolve=False)
     assert isinstance(plain, dict)
     assert isinstance(known, dict)
-    written = _flat_items(OmegaConf.to_container(config, resolve=False))
+    written = flat_items(OmegaConf.to_container(config, resolve=False))
     referring = _Referring(key for key, value in written if "${" in str(value))
     checked = _check_mapping(plain, known, "", set(_flat_keys(known)), referring)
     if referring.mistakes:
@@ -131,9 +131,23 @@ def require_keys(config: DictConfig, *keys: str) -> None:
             raise MissingKeyError(key)
 
 
+def flat_items(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of a nested mapping with their dotted keys.
+
+    Args:
+        node: The mapping; an empty one within it is a value.
+        path: What all keys begin with.
+    """
+    for key, value in node.items():
+        if isinstance(value, Mapping) and value:
+            yield from flat_items(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
+
+
 def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """Return the dotted keys at which two plain configurations differ."""
-    values, others = dict(_flat_items(one)), dict(_flat_items(other))
+    values, others = dict(flat_items(one)), dict(flat_items(other))
     return sorted(
         key for key in values.keys() | others.keys() if values.get(key) != others.get(key)
     )
@@ -219,15 +233,7 @@ def _type_hints(target: object) -> dict[str, Any]:
         return {}  # whoever builds the object reports a wrong name
 
 
-def _flat_items(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in node.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flat_items(value, f"{path}{key}.")
-        else:
-            yield f"{path}{key}", value
-
-
 def _flat_keys(node: Any) -> Iterator[str]:
-    for key, _ in _flat_items(node):
+    for key, _ in flat_items(node):
         if not key.endswith("_target_") and not key.endswith("_partial_"):
             yield key

@@ -1,6 +1,5 @@
 """Runs put together into what is compared: one brain in one body, several seeds."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -8,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agents.config_check import differing_keys
+from analysis.differences import in_brief
 from analysis.runs import Floats, Run
 
-MOST_DIFFERENCES = 3
 WHOLE = 0.95
 """Share of the steps of a group's longest run from which on a run counts as having finished."""
 
@@ -129,10 +128,7 @@ def _labels(runs: Sequence[Run]) -> list[str]:
 
 
 def _label(run: Run, keys: Sequence[str]) -> str:
-    parts = [_told(run.settings, key) for key in keys]
-    if len(parts) > MOST_DIFFERENCES:  # all would fill the page; a digest keeps brains apart
-        digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:4]
-        parts = [*parts[:MOST_DIFFERENCES], f"{len(parts) - MOST_DIFFERENCES} more, #{digest}"]
+    parts = in_brief([_told(run.settings, key) for key in keys])
     intact = f"{run.brain} ({', '.join(parts)})" if parts else run.brain
     return f"{intact}, {' and '.join(run.lesions)}" if run.lesions else intact
 

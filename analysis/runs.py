@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
-from agents.challenge_choice import title
 from agents.errors import UsageError
 from agents.evaluation import files_of, lesioned_records, read_record
 from agents.progress import read_progress
@@ -24,6 +23,7 @@ from agents.run_folder import RunFolder
 from analysis.evaluations import episodes_of, tested_of, traces_of
 from analysis.measures import costs, recovery
 from analysis.normalisation import Anchors, anchors_of
+from analysis.worlds import World, in_short, told_apart, world_of
 
 Floats = NDArray[np.float64]
 
@@ -58,7 +58,8 @@ class Run(NamedTuple):
 
     Attributes:
         name: Of the folder.
-        env: What body it trained in, and under which challenges it was trained and tested.
+        env: What body it trained in, and under which challenges it was trained and tested; of runs
+            that were read together the same only where nothing of this differs.
         brain: What trained: the brain's name, or the agent's where that brings its own network.
         seed: Of the training.
         env_steps: Steps taken.
@@ -77,6 +78,7 @@ class Run(NamedTuple):
         tested: Number of evaluated episodes, and the seed of their bodies; None where unknown.
         lesions: Parts of the brain that were out of action when it was evaluated; a run that was
             evaluated with and without is told once for each.
+        world: What `env` tells, with all its settings; empty where unknown.
     """
 
     name: str
@@ -97,6 +99,7 @@ class Run(NamedTuple):
     anchors: Anchors | None = None
     tested: tuple[int, int] | None = None
     lesions: tuple[str, ...] = ()
+    world: World = ()
 
 
 def find_runs(patterns: str | Iterable[str], strangers: list[str] | None = None) -> list[Path]:
@@ -156,7 +159,9 @@ def read_runs(folders: Iterable[Path]) -> tuple[list[Run], list[str]]:
         except (UsageError, AttributeError, TypeError, ValueError) as error:
             reason = " ".join(str(error).split())[:160]
             notes.append(f"{folder} is left out, it is no whole run: {reason}")
-    return runs, notes
+    bodies, long = told_apart([run.world for run in runs])
+    told = [run._replace(env=env) for run, env in zip(runs, bodies, strict=True)]
+    return told, [*notes, *long]
 
 
 def _read_run(folder: Path, notes: list[str]) -> Run:
@@ -170,11 +175,12 @@ def _read_run(folder: Path, notes: list[str]) -> Run:
     rates = rates[np.isfinite(rates)]
     known = np.isfinite(returns)
     record, traces = read_record(folder), traces_of(folder / REWARDS, notes)
+    world = world_of(config, record)
     if record is None:
         notes.append(f"{folder} was not evaluated: its final return is unknown")
     return Run(
         name=folder.name,
-        env=_body(config) + _challenges(record, config),
+        env=in_short(world),
         brain=brain_name(config),
         seed=int(config["seed"]),
         env_steps=env_steps,
@@ -190,6 +196,7 @@ def _read_run(folder: Path, notes: list[str]) -> Run:
         parts={key: str(value) for key, value in (config.get("choices") or {}).items()},
         anchors=anchors_of(config["env"]),
         tested=tested_of(record or {}),
+        world=world,
     )
 
 
@@ -210,9 +217,10 @@ def _lesioned(folder: Path, intact: Run, notes: list[str]) -> list[Run]:
     lesioned: list[Run] = []
     for lesions, record in lesioned_records(folder).items():
         traces = traces_of(files_of(folder, lesions).rewards, notes)
+        world = world_of(config, record)
         lesioned.append(
             intact._replace(
-                env=_body(config) + _challenges(record, config),
+                env=in_short(world),
                 curve=Curve(nothing, nothing),
                 episodes=episodes_of(folder, record, intact.env_steps, notes),
                 lesions=lesions,
@@ -220,6 +228,7 @@ def _lesioned(folder: Path, intact: Run, notes: list[str]) -> list[Run]:
                 traces=traces,
                 films=(),
                 tested=tested_of(record),
+                world=world,
             )
         )
     return lesioned
@@ -232,21 +241,6 @@ def _column(rows: Sequence[Mapping[str, str]], name: str) -> Floats:
 def whole(column: Floats) -> Floats:
     """Return a column that is known in every row, or none."""
     return column if np.isfinite(column).all() else UNKNOWN
-
-
-def _body(config: Mapping[str, Any]) -> str:
-    options = config["env"].get("kwargs") or {}
-    told = ", ".join(f"{key}={value}" for key, value in sorted(options.items()))
-    body = f"{config['env']['id']} ({told})" if told else str(config["env"]["id"])
-    share = (config.get("distractors") or {}).get("share") or 0.0
-    return f"{body}, {share:.0%} of the senses irrelevant" if share else body
-
-
-def _challenges(record: Mapping[str, Any] | None, config: Mapping[str, Any]) -> str:
-    trained = (config.get("challenge") or {}).get("parts") or None
-    tested = trained if record is None else record.get("challenge")
-    told = f", trained under {title(trained)}" if trained else ""
-    return told if tested == trained else f"{told}, tested under {title(tested) or 'nothing'}"
 
 
 def brain_name(config: Mapping[str, Any]) -> str:

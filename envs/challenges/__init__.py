@@ -1,7 +1,13 @@
 """Challenges: what goes wrong with a body while it runs, and when."""
 
 from envs.challenges.base import Body, Challenge, Unsuited
-from envs.challenges.catalogue import Described, challenge_names, named_challenge, onset_names
+from envs.challenges.catalogue import (
+    Described,
+    challenge_names,
+    named_challenge,
+    onset_name,
+    onset_names,
+)
 from envs.challenges.onset import Onset
 
 __all__ = [
@@ -12,5 +18,6 @@ __all__ = [
     "Unsuited",
     "challenge_names",
     "named_challenge",
+    "onset_name",
     "onset_names",
 ]

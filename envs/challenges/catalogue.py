@@ -5,6 +5,7 @@ import difflib
 import importlib
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,24 @@ def challenge_names() -> list[str]:
 def onset_names() -> list[str]:
     """Return the names of all schedules."""
     return sorted(path.stem for path in (CONFIGS / "onset").glob("*.yaml"))
+
+
+def onset_name(numbers: Mapping[str, Any]) -> str | None:
+    """Return what a schedule is called; None if no file has its numbers.
+
+    Args:
+        numbers: Arguments of `Onset`, by name.
+    """
+    return next((name for name, known in _onsets().items() if known == numbers), None)
+
+
+@cache
+def _onsets() -> dict[str, Any]:
+    """Return the numbers of all schedules by name."""
+    from omegaconf import OmegaConf
+
+    files = {name: CONFIGS / "onset" / f"{name}.yaml" for name in onset_names()}
+    return {name: OmegaConf.to_container(OmegaConf.load(file)) for name, file in files.items()}
 
 
 def named_challenge(

@@ -38,6 +38,9 @@ def write_run(
     costs=None,
     film_frames=0,
     onset=None,
+    challenge=None,
+    distractors=None,
+    under="its own",
 ):
     """Write a run folder.
 
@@ -53,6 +56,8 @@ def write_run(
         costs: Keys of evaluation.json about what an action costs.
         film_frames: Length of its film; 0 for none.
         onset: First step of a challenge in its evaluated episodes; None for none.
+        challenge, distractors: Sections of its configuration; None for an older run's.
+        under: Parts of the challenge it was tested under.
     """
     folder.mkdir(parents=True)
     config = {
@@ -63,6 +68,8 @@ def write_run(
         "seed": seed,
         "total_steps": 1000,
         "run_dir": str(folder),
+        **({"challenge": challenge} if challenge else {}),
+        **({"distractors": distractors} if distractors else {}),
     }
     (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
     rows = ["env_steps,wall_seconds,steps_per_second,episode_return_mean"]
@@ -78,6 +85,7 @@ def write_run(
             "env_steps": evaluated_at or steps,
             "episodes": tested[0],
             "seed": tested[1],
+            "challenge": ((challenge or {}).get("parts") or None) if under == "its own" else under,
             "deterministic": episodes,
             "exploring": {"returns": [score / 2], "lengths": [11]},
             **(costs or {}),

@@ -4,8 +4,10 @@ import mujoco
 import numpy as np
 import pytest
 from mujoco.batch import MODEL_FIELDS
+from omegaconf import OmegaConf
 
-from envs.challenges import challenge_names, named_challenge, onset_names
+from envs.challenges import challenge_names, named_challenge, onset_name, onset_names
+from envs.challenges.catalogue import CONFIGS
 from tests.envs.challenges.challenge_bodies import (
     LIMIT,
     actions_of,
@@ -34,6 +36,13 @@ CASES = [
 def test_all_challenges_are_found():
     assert len(NAMES) == 21
     assert onset_names() == ["drift", "middle", "removed", "start", "transient"]
+
+
+@pytest.mark.parametrize("name", onset_names())
+def test_a_schedule_is_called_as_its_file_whose_numbers_it_has_and_with_others_it_has_no_name(name):
+    numbers = OmegaConf.to_container(OmegaConf.load(CONFIGS / "onset" / f"{name}.yaml"))
+    assert onset_name(numbers) == name
+    assert onset_name({**numbers, "ramp": 0.9}) is None
 
 
 def fields_of(engine, row):
