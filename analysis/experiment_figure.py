@@ -60,7 +60,8 @@ def draw_experiment(comparison: Comparison, path: Path, *, title: str, with_ener
 
     First the deterministic return of each brain: the interquartile mean over seeds, its bootstrap
     interval and, small, the seeds; a lesioned brain is hollow and dashed. Then the reward per step
-    around a change in mid-episode. Then, if asked, the return against the energy of an action, a panel per set of constants.
+    around a change in mid-episode. Then, if asked, the return against the energy of an action, a
+    panel per set of constants.
 
     Args:
         comparison: What was compared.
