@@ -124,12 +124,30 @@ def checked(config: DictConfig, hydra: Any) -> DictConfig:
     Raises:
         UsageError: A key is unknown or missing, or a value is of the wrong type.
     """
-    _require_different(list(hydra.overrides.task))
+    asked = list(hydra.overrides.task)
+    _require_different(asked)
     plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    reference = reference_config(str(hydra.job.config_name), list(hydra.overrides.task))
+    reference = reference_config(str(hydra.job.config_name), asked)
     result = check_config(plain, reference)
     result.choices = _choices(hydra)
+    _require_challenge(result, asked)
     return result
+
+
+def _require_challenge(config: DictConfig, asked: Sequence[str]) -> None:
+    """Raise a UsageError if a challenge is described where there is none.
+
+    One that was left out in so many words, such as in some cells of a grid, may be.
+    """
+    challenge = config.get("challenge")
+    if challenge is None or "parts" not in challenge or challenge.parts:
+        return
+    keys = [override.lstrip("+~").partition("=")[0] for override in asked]
+    described = [key for key in keys if key.startswith(("challenge.", "challenge/"))]
+    if described and "challenge" not in keys:
+        raise UsageError(
+            f"{described[0]} changes nothing: there is no challenge; choose one with challenge=..."
+        )
 
 
 def explain(error: Exception, config_name: str, arguments: Sequence[str]) -> str:
@@ -222,13 +240,15 @@ def as_hydra_reads(arguments: Sequence[str], config_name: str) -> list[str]:
 
     `group=null` of a group that is left out anyway is left out: Hydra cannot leave it out again.
     `key={...}` of a mapping that takes any key, such as `brain.paces`, becomes `+key={...}`.
+    `-m` may stand anywhere.
 
     Args:
         arguments: What was written.
         config_name: The file in conf/ to start from.
     """
     nothing = [f"{group}=null" for group in _groups_left_out(config_name)]
-    asked = [argument for argument in arguments if argument not in nothing]
+    flags = [argument for argument in arguments if argument in ("-m", "--multirun")]
+    asked = [*flags, *(word for word in arguments if word not in (*flags, *nothing))]
     if not any(_sets_mapping(argument) for argument in asked):
         return asked
     with suppress(HydraException, OmegaConfBaseException):  # told of when Hydra reads them

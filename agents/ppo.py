@@ -281,8 +281,8 @@ class BrainPPO(OnPolicyAlgorithm):
             self._teach_parts(history)
         except NonFiniteError as error:
             raise NonFiniteError(
-                f"{error} in update {self.updates + 1}, at {self.num_timesteps:,} steps: lower the "
-                "learning rate or max_grad_norm, and resume from the last checkpoint"
+                f"{error} in update {self.updates + 1}, at {self.num_timesteps:,} steps: train "
+                "anew with a lower learning rate or max_grad_norm"
             ) from None
         self.brain.homeostasis(self.rollout.percepts)
         final_kl = float(np.mean(history["kl"][-self.n_minibatches :]))  # of the last pass

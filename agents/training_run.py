@@ -87,7 +87,10 @@ def open_run(config: DictConfig, overrides: Sequence[str], name: str) -> Iterato
         else:
             _require_free(folder)
             yield TrainingRun(folder, config)
-    except (NonFiniteError, PhysicsError, CheckpointError, KernelError) as error:
+    except (NonFiniteError, PhysicsError) as error:
+        # A resumed run does what this one did, to the last bit: it would only end there again.
+        raise RunError(f"{error} | {_what_is_intact(folder, go_on=False)}") from error
+    except (CheckpointError, KernelError) as error:
         raise RunError(f"{error} | {_what_is_intact(folder)}") from error
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -217,14 +220,17 @@ def _require_free(folder: RunFolder) -> None:
         raise UsageError(f"{folder.path} holds other files: choose another run_dir")
 
 
-def _what_is_intact(folder: RunFolder) -> str:
+def _what_is_intact(folder: RunFolder, *, go_on: bool = True) -> str:
     steps = folder.steps_done()
     if steps == 0 and folder.checkpoint_folders():
         anew = f"with another run_dir=... or after deleting {folder.path}"
         return f"there is nothing to go on from: put a checkpoint back, or begin anew, {anew}"
     if steps == 0:
         return "no checkpoint was written yet"
-    return f"the checkpoint at step {steps:,} is intact: resume={folder.path}"
+    intact = f"the checkpoint at step {steps:,} is intact"
+    if go_on:
+        return f"{intact}: resume={folder.path}"
+    return f"{intact}, but going on from it would end here again"
 
 
 def _split(override: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from agents.after_training import this_python
 from agents.errors import StopTraining
 from grids.cell import Cell
 from grids.pools.pool import Pool
@@ -84,4 +85,4 @@ def _list(cells: Sequence[Cell], failures: Sequence[Failure], where: str, view: 
     view.say(f"\n{len(cells)} cells: {len(cells) - len(failures)} finished, {len(failures)} failed")
     for cell, error in failures:
         view.say(f"  {cell.name}: {error}\n    {cell.folder / 'log.txt'}")
-    view.say(f"Next:\n  table and curves   python evaluate.py runs='{where}/*'")
+    view.say(f"Next:\n  table and curves   {this_python()} evaluate.py runs='{where}/*'")

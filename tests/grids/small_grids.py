@@ -76,11 +76,12 @@ class RunningGrid:
 
 
 def processes_of(folder: Path) -> list[int]:
-    """Return the ids of the processes that train in a folder."""
+    """Return the ids of the processes that train in a folder, from a folder that holds it."""
     found = []
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):  # it has just ended
             words = file.read_bytes().decode().split("\0")
-            if any(word.endswith(f"/{folder.name}") for word in words):
+            here = folder.is_relative_to((file.parent / "cwd").readlink().joinpath("runs"))
+            if here and any(word.endswith(f"/{folder.name}") for word in words):
                 found.append(int(file.parent.name))
     return found

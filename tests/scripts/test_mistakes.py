@@ -49,6 +49,9 @@ MISTAKES = {
     "device=cuda:99": "device=cuda:99 cannot be used here (",
     "device=foo": "unknown device 'foo' (there are cpu, cuda, cuda:1, ... and auto): use",
     "device=meta": "device=meta cannot be used here (",
+    "challenge.severity=easy": "challenge.severity changes nothing: there is no challenge; "
+    "choose one with challenge=...",
+    "challenge/onset=drift": "challenge/onset changes nothing: there is no challenge",
     "seed=0,1": "Ambiguous value for argument 'seed=0,1': add -m for a grid",
     "run_dir=": "run_dir= is empty (an unset variable?): name one, or leave run_dir= out",
     "resume=": "resume= is empty (an unset variable?)",
@@ -207,3 +210,9 @@ def test_a_challenge_that_does_not_fit_is_told_in_one_line(command):
         code, _, err = command(*QUICK, *overrides)
         assert (code, err.count("\n")) == (2, 1)
         assert err.startswith(message), err
+
+
+def test_a_grid_is_asked_for_at_any_place_of_the_command():
+    wanted = ["-m", "brain=mlp", "seed=0,1"]
+    assert cli.as_hydra_reads(["brain=mlp", "-m", "seed=0,1"], "train") == wanted
+    assert cli.as_hydra_reads(["brain=mlp", "seed=0,1"], "train") == wanted[1:]
