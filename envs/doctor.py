@@ -152,7 +152,8 @@ def check_processors() -> Finding:
 def check_stepping() -> Finding:
     """Step a batch of bodies on one thread and on all cores."""
     cores = available_cores()
-    answer, error = probe(STEPPING_PROBE, arguments=[str(cores)])
+    # Bodies step without a renderer, whatever stands in the way of drawing: see envs.headless.
+    answer, error = probe(STEPPING_PROBE, {**os.environ, "MUJOCO_GL": "disabled"}, [str(cores)])
     if answer is None:
         return Finding("bodies", False, error, INSTALL)
     gain = float(answer["gain"])
@@ -233,10 +234,10 @@ def check_chosen_backend(working: list[str]) -> Finding:
         detail = "no backend works: training does, films do not"
         return Finding("films: renderer", False, detail, PACKAGES_OF_BACKEND["egl"])
     if chosen not in working:
-        detail = (
-            f"MUJOCO_GL={asked} does not work here" if asked else f"{chosen} does not work here"
-        )
-        return Finding("films: renderer", False, detail, f"export MUJOCO_GL={working[0]}")
+        named = f"MUJOCO_GL={asked}" if asked else chosen
+        wrong = "does not work here" if chosen in BACKENDS else f"is none of {', '.join(BACKENDS)}"
+        mend = f"export MUJOCO_GL={working[0]}"
+        return Finding("films: renderer", False, f"{named} {wrong}", mend)
     return Finding("films: renderer", True, f"{chosen}, {'by MUJOCO_GL' if asked else 'by itself'}")
 
 

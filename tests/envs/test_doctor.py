@@ -63,6 +63,7 @@ def test_every_finding_that_does_not_work_brings_exactly_one_line_that_mends_it(
         ({"DISPLAY": ":0"}, ["egl", "glfw"], ""),
         ({"MUJOCO_GL": "osmesa"}, ["egl", "osmesa"], ""),
         ({"MUJOCO_GL": "disabled"}, ["egl"], "export MUJOCO_GL=egl"),
+        ({"MUJOCO_GL": "bogus"}, ["egl"], "export MUJOCO_GL=egl"),
         ({}, [], doctor.PACKAGES_OF_BACKEND["egl"]),
     ],
 )
@@ -76,6 +77,14 @@ def test_the_backend_that_films_will_use_is_judged_and_another_proposed(
     finding = doctor.check_chosen_backend(working)
     assert finding.mend == mend
     assert finding.works == (mend == "")
+
+
+def test_a_renderer_that_does_not_exist_is_named_and_bodies_step_without_it(monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "bogus")
+    assert doctor.check_chosen_backend(["egl"]).detail.startswith("MUJOCO_GL=bogus is none of egl,")
+    bodies = doctor.check_stepping()
+    assert "threads step" in bodies.detail
+    assert bodies.mend != doctor.INSTALL
 
 
 def test_what_works_needs_no_mending():

@@ -111,6 +111,29 @@ except envs.RenderingError as error:
     assert "apt install libegl1" in run(code)
 
 
+def test_a_renderer_that_does_not_exist_does_not_stop_training_and_drawing_names_it():
+    code = """
+import numpy, envs
+env = envs.make_vec_env("Hopper-v5", num_envs=1)
+env.reset()
+env.step(numpy.zeros((1, 3)))
+try:
+    env.render_frame()
+except envs.RenderingError as error:
+    print(error)
+"""
+    message = run(code, MUJOCO_GL="bogus")
+    assert "MUJOCO_GL=bogus" in message and "\n" not in message
+    if sys.platform == "linux":
+        assert "MUJOCO_GL=egl or MUJOCO_GL=osmesa" in message
+
+
+@pytest.mark.parametrize("value", ["", "off", "GLFW ", "true", "0"])
+def test_what_mujoco_takes_is_not_called_wrong(value):
+    code = "from envs.headless import WHY_NOT; print(WHY_NOT)"
+    assert "no renderer" not in run(code, MUJOCO_GL=value)
+
+
 def test_without_a_display_egl_is_chosen_unless_the_user_chose():
     code = "import os, envs; print(os.environ.get('MUJOCO_GL'))"
     assert run(code) in ("egl", "disabled")
