@@ -62,7 +62,7 @@ def save_agent(model: "BrainPPO", path: Path) -> None:
     source = model.brain_source
     tree = {
         "learned": read_learned_state(model),
-        "brain_config": dict(source) if isinstance(source, Mapping) else None,
+        "brain_config": source if isinstance(source, Mapping) else None,
         "hyperparameters": {
             **{name: getattr(model, held) for name, held in HYPERPARAMETERS.items()},
             "learning_rate": model.rate.description(),

@@ -1,6 +1,6 @@
 """The seam to Stable-Baselines3: a brain that answers `predict` and carries its own optimiser."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,33 @@ from brains.senses import Observation
 
 BrainSource = Brain | Mapping[str, Any] | Callable[[spaces.Space[Any], spaces.Space[Any]], Brain]
 """A brain, its description, or what builds one from an observation and an action space."""
+
+
+def settled(source: Any) -> BrainSource:
+    """Return what a brain comes from, a description as plain dicts and lists throughout.
+
+    A description may be of OmegaConf, whose references are resolved here: it is then saved with
+    the agent as it was when the brain was built.
+
+    Raises:
+        TypeError: No brain comes from this.
+    """
+    if isinstance(source, Mapping):
+        return _plain(source)
+    if callable(source):  # a Brain is, too
+        return source
+    raise TypeError(
+        "brain must be a brains.Brain, its description (the section brain: of a config.yaml, read "
+        f"as a mapping) or a function of an observation and an action space, got {source!r}"
+    )
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, Mapping):
+        return {key: _plain(value) for key, value in node.items()}
+    if isinstance(node, Sequence) and not isinstance(node, str | bytes):
+        return [_plain(value) for value in node]
+    return node
 
 
 def obtain_brain(

@@ -19,7 +19,7 @@ from agents.errors import NonFiniteError, UsageError
 from agents.garbage import only_new_garbage
 from agents.learning_rate import LearningRate, as_learning_rate
 from agents.losses import explained_variance
-from agents.policy import BrainPolicy, BrainSource
+from agents.policy import BrainPolicy, BrainSource, settled
 from agents.recipe import recipe_of
 from agents.reward_scaling import RewardScaler
 from agents.rollout import Rollout
@@ -99,6 +99,7 @@ class BrainPPO(OnPolicyAlgorithm):
         stats_window_size: int = 100,
         _setup: bool = True,
     ) -> None:
+        brain = settled(brain)
         recipe = recipe_of(brain)
         self.rate = as_learning_rate(recipe.schedule() if learning_rate is None else learning_rate)
         self.segment_length = recipe.segment_length if segment_length is None else segment_length

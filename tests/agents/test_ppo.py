@@ -231,6 +231,16 @@ def test_a_ready_made_brain_must_be_given_again_when_loading(tmp_path):
     assert BrainPPO.load(tmp_path / "agent", brain=brain).brain is brain
 
 
+def test_a_brain_described_as_a_run_keeps_it_is_saved_with_its_references_resolved(tmp_path):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", overrides=["brain=full"])  # of lists and references
+    nested = {**config.brain}  # as it looks to one who unpacks it
+    for number, description in enumerate((config.brain, nested)):
+        model = BrainPPO(description, pendulums(name="full"), seed=0)
+        model.save(tmp_path / str(number))
+        assert BrainPPO.load(tmp_path / str(number)).brain_source == config_of("full")
+
+
 def test_a_nan_stops_training_with_where_and_before_it_reaches_the_weights():
     class Poison(BaseCallback):
         def _on_step(self):
