@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import envs  # isort: skip - before MuJoCo, so that it chooses how to draw
 import mujoco
 
 from agents.challenge_choice import Choice
@@ -24,7 +25,6 @@ from analysis.live_page import Page
 from analysis.playing import play
 from analysis.run_films import together
 from analysis.shooting import Cast, Look, shooting
-from envs import RenderingError
 
 LIVE_FRAMES_PER_SECOND = 25.0
 CATCH_UP_SECONDS = 0.25
@@ -55,7 +55,7 @@ def watch(
         say: Told where to look.
 
     Raises:
-        RenderingError: Nothing can be drawn here; the message tells what mends it.
+        envs.RenderingError: Nothing can be drawn here; the message tells what mends it.
         UsageError: A run is not there, the port is taken, or body or challenge differ.
     """
     with together(sources, seed=seed, device=device, challenge=challenge) as (casts, title):
@@ -176,7 +176,7 @@ def in_viewer(cast: Cast, *, seed: int, say: Say = print) -> None:
     """Show a brain in MuJoCo's viewer until its window is closed.
 
     Raises:
-        RenderingError: No window can be opened here.
+        envs.RenderingError: No window can be opened here.
     """
     engine = cast.env.engine
     model = engine.task.model
@@ -188,7 +188,7 @@ def in_viewer(cast: Cast, *, seed: int, say: Say = print) -> None:
     except Exception as error:  # each windowing system fails in its own way
         reason = " ".join(str(error).split())
         hint = "unset DISPLAY and WAYLAND_DISPLAY to watch in a browser"
-        raise RenderingError(f"MuJoCo's viewer does not open ({reason}); {hint}") from error
+        raise envs.RenderingError(f"MuJoCo's viewer does not open ({reason}); {hint}") from error
     say(f"{cast.title}   (Ctrl-C or closing the window ends it)")
     clock = Clock(cast.env.control_period)
     with viewer, seeded_exploration(cast.model, seed):

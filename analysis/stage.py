@@ -8,13 +8,13 @@ shadow nobody sees whether a foot is on the ground.
 import os
 from collections.abc import Mapping
 
+from envs.headless import WHY_NOT  # isort: skip - before MuJoCo, so that it chooses how to draw
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from envs import RenderingError
 from envs.doctor import mend_rendering
-from envs.headless import WHY_NOT
 
 Frame = NDArray[np.uint8]
 """A picture, [height, width, 3]."""

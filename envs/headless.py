@@ -6,6 +6,7 @@ Training must not depend on drawing.
 """
 
 import ctypes.util
+import importlib
 import os
 import sys
 
@@ -26,24 +27,39 @@ _LIBRARIES = {"egl": ("EGL", "libegl1 libgl1-mesa-dri"), "osmesa": ("OSMesa", "l
 
 
 def choose_renderer() -> str | None:
-    """Set `MUJOCO_GL` to EGL where there is no display, and off where it cannot be drawn with.
+    """Set `MUJOCO_GL` to EGL where there is no display; import MuJoCo without drawing if it must.
 
     Returns:
         Why nothing can be drawn and what mends it, in one line; None if nothing stands against it.
     """
     if "mujoco" in sys.modules:
         return None
-    requested = os.environ.get("MUJOCO_GL", "").strip().lower()
-    why_not = _unknown(requested)
+    backend = os.environ.get("MUJOCO_GL", "").strip().lower()
+    why_not = _unknown(backend)
     if why_not is None and sys.platform == "linux":
         has_display = "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
-        requested = requested or ("" if has_display else "egl")
-        why_not = _without_library(requested)
+        backend = backend or ("" if has_display else "egl")
+        why_not = _without_library(backend)
     if why_not is not None:
-        requested = "disabled"
-    if requested:
-        os.environ["MUJOCO_GL"] = requested
+        _import_without_renderer()
+    elif backend:
+        os.environ["MUJOCO_GL"] = backend
     return why_not
+
+
+def _import_without_renderer() -> None:
+    """Import MuJoCo with drawing switched off, and leave the variable as it was.
+
+    Processes that are started from here, such as the one that films, then find the same reason.
+    """
+    kept = os.environ.get("MUJOCO_GL")
+    os.environ["MUJOCO_GL"] = "disabled"
+    try:
+        importlib.import_module("mujoco")
+    finally:
+        del os.environ["MUJOCO_GL"]
+        if kept is not None:
+            os.environ["MUJOCO_GL"] = kept
 
 
 def _unknown(backend: str) -> str | None:
