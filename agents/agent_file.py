@@ -8,6 +8,7 @@ import numpy as np
 from gymnasium import spaces
 
 from agents.checkpoint import CheckpointError, load_tree, save_tree
+from agents.errors import UsageError
 from agents.training_state import load_learned_state, read_learned_state
 from brains.factory import factory_from_config
 
@@ -57,6 +58,29 @@ def space_from(description: Mapping[str, Any]) -> spaces.Space[Any]:
     return spaces.Box(description["low"], description["high"], dtype=dtype)
 
 
+def require_same_sizes(
+    env: spaces.Space[Any], saved: spaces.Space[Any], *, what: str, path: Path
+) -> None:
+    """Raise a UsageError unless an environment's space has the sizes of the saved agent's.
+
+    Bounds may differ: bodies of the same sizes can be taken over.
+    """
+    if _sizes(env) != _sizes(saved):
+        raise UsageError(
+            f"the agent in {path} has {what} of {_sizes(saved)}, but this env of {_sizes(env)}: "
+            "load it with the body and the senses that it learned with, or without an env"
+        )
+
+
+def _sizes(space: spaces.Space[Any]) -> str:
+    """Return how many numbers a space holds, in words."""
+    if isinstance(space, spaces.Dict):
+        return ", ".join(f"{name} {_sizes(one)}" for name, one in sorted(space.items()))
+    if isinstance(space, spaces.Discrete):
+        return f"{space.n} choices"
+    return f"shape {space.shape}"
+
+
 def save_agent(model: "BrainPPO", path: Path) -> None:
     """Write an agent to a directory, whole or not at all."""
     source = model.brain_source
@@ -84,6 +108,7 @@ def load_agent(
 
     Raises:
         CheckpointError: If the directory holds no agent, or its brain must be given and is not.
+        UsageError: If the environment's spaces have other sizes than the agent's.
     """
     tree, metadata = load_tree(path)
     if metadata.get("kind") != "wetware-agent":
@@ -98,10 +123,11 @@ def load_agent(
         rate = factory_from_config(arguments["learning_rate"], trusted=("agents.learning_rate.",))
         arguments["learning_rate"] = rate()
     model = cls(source, env, _setup=False, **arguments)
+    senses, actions = space_from(tree["observation_space"]), space_from(tree["action_space"])
     if env is None:
-        model.observation_space = space_from(tree["observation_space"])
-        model.action_space = space_from(tree["action_space"])
-        model.n_envs = 1
+        model.observation_space, model.action_space, model.n_envs = senses, actions, 1
+    require_same_sizes(model.observation_space, senses, what="senses", path=path)
+    require_same_sizes(model.action_space, actions, what="actions", path=path)
     model._setup_model()
     load_learned_state(model, tree["learned"])
     return model

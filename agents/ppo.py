@@ -45,7 +45,8 @@ class BrainPPO(OnPolicyAlgorithm):
 
     Args:
         brain: The brain, its description (a mapping), or a factory of two spaces.
-        env: Environment or SB3 vectorised environment to learn in; may be None to predict only.
+        env: Environment or SB3 vectorised environment to learn in; what it senses and can do are
+            the brain's sizes. `BrainPPO.load` needs none to predict only.
         seed: Seed of weights, exploration, minibatches and environment.
         device: Where tensors live.
         learning_rate: A schedule, or a plain number for a constant rate. This, `segment_length`
@@ -67,7 +68,8 @@ class BrainPPO(OnPolicyAlgorithm):
         stats_window_size: Episodes over which returns are averaged.
 
     Raises:
-        ValueError: If a number is out of range; the message names it.
+        TypeError: If `brain` is nothing that a brain comes from.
+        ValueError: If a number is out of range, or there is no environment; the message says which.
 
     Source: Schulman et al. 2017, arXiv:1707.06347; stored-state replay, Kapturowski et al. 2019,
         openreview.net/forum?id=r1lyTjAqYX.
@@ -100,6 +102,11 @@ class BrainPPO(OnPolicyAlgorithm):
         _setup: bool = True,
     ) -> None:
         brain = settled(brain)
+        if env is None and _setup:
+            raise ValueError(
+                "BrainPPO needs an env, which says what is sensed and what can be done; "
+                "BrainPPO.load(path) needs none to predict with a saved agent"
+            )
         recipe = recipe_of(brain)
         self.rate = as_learning_rate(recipe.schedule() if learning_rate is None else learning_rate)
         self.segment_length = recipe.segment_length if segment_length is None else segment_length
@@ -171,15 +178,17 @@ class BrainPPO(OnPolicyAlgorithm):
         except ValueError as error:
             raise UsageError(str(error)) from error
 
-    def learn(self, *arguments: Any, **options: Any) -> "BrainPPO":
+    def learn(self, total_timesteps: int, *arguments: Any, **options: Any) -> "BrainPPO":
         """Learn for a number of steps; arguments are those of SB3.
 
         Raises:
+            ValueError: The number of steps is negative.
             UsageError: A rollout has too few segments.
         """
+        require_at_least(0, total_timesteps=total_timesteps)
         self.require_trainable()
         with only_new_garbage():
-            return super().learn(*arguments, **options)
+            return super().learn(total_timesteps, *arguments, **options)
 
     def collect_rollouts(
         self,
@@ -375,6 +384,10 @@ class BrainPPO(OnPolicyAlgorithm):
             env: Environment to go on learning in; None to predict only.
             brain: Needed if the saved agent was given a ready brain instead of a description.
             **changes: Constructor arguments that replace the saved ones.
+
+        Raises:
+            CheckpointError: The directory holds no agent, or its brain must be given and is not.
+            UsageError: What is sensed and done in `env` has other sizes than the agent's.
         """
         return load_agent(cls, Path(path), env, brain, changes)
 

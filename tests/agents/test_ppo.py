@@ -11,7 +11,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 
 import envs
 from agents import BrainPPO
-from agents.errors import CheckpointError, NonFiniteError
+from agents.errors import CheckpointError, NonFiniteError, UsageError
 from agents.learning_rate import LinearRate
 from brains import brain_from_config
 from brains.recurrent import tree_leaves
@@ -239,6 +239,33 @@ def test_a_brain_described_as_a_run_keeps_it_is_saved_with_its_references_resolv
         model = BrainPPO(description, pendulums(name="full"), seed=0)
         model.save(tmp_path / str(number))
         assert BrainPPO.load(tmp_path / str(number)).brain_source == config_of("full")
+
+
+def test_an_agent_is_not_loaded_into_a_body_of_other_sizes(tmp_path):
+    small_ppo("mlp").save(tmp_path / "agent")
+    hopper = envs.make_vec_env("Hopper-v5", num_envs=1)
+    with pytest.raises(UsageError, match=r"senses of shape \(4,\), but this env of shape \(11,\)"):
+        BrainPPO.load(tmp_path / "agent", env=hopper)
+    one_sense = envs.make_vec_env("InvertedPendulum-v5", num_envs=1, feedback=["reward"])
+    with pytest.raises(UsageError, match="but this env of reward shape") as told:
+        BrainPPO.load(tmp_path / "agent", env=one_sense)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("nothing", ["gru", None, 3])
+def test_what_no_brain_comes_from_is_told_what_may_be_given(nothing):
+    with pytest.raises(TypeError, match=r"brain must be .*a mapping\) or a function .* got"):
+        BrainPPO(nothing, pendulums())
+
+
+def test_without_an_environment_only_a_saved_agent_can_be_made():
+    with pytest.raises(ValueError, match="needs an env, .* BrainPPO.load"):
+        BrainPPO(described("gru"), None)
+
+
+def test_a_negative_number_of_steps_is_refused():
+    with pytest.raises(ValueError, match="total_timesteps must be at least 0, got -5"):
+        small_ppo().learn(-5)
 
 
 def test_a_nan_stops_training_with_where_and_before_it_reaches_the_weights():
