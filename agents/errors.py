@@ -26,7 +26,7 @@ class CheckpointError(RuntimeError):
 
 
 class NonFiniteError(RuntimeError):
-    """A loss or gradient became NaN or infinite; the message says which and when."""
+    """A return, loss or gradient became NaN or too large; the message says which and when."""
 
 
 class StopTraining(Exception):  # noqa: N818 - it is a request, not a fault

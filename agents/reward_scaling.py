@@ -5,6 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.errors import NonFiniteError
+
+LARGEST_RETURN = 1e38
+"""Discounted return beyond which its spread would not fit into the brain's single precision."""
+
 
 class RewardScaler:
     """Divides rewards by the running standard deviation of the discounted return.
@@ -35,11 +40,23 @@ class RewardScaler:
         Args:
             rewards: Rewards of one step, [B].
             ended: True where the step ended an episode, [B].
+
+        Raises:
+            NonFiniteError: A discounted return is not finite in single precision.
         """
         self.running = self.running * self.gamma + rewards
+        if not np.abs(self.running).max() <= LARGEST_RETURN:
+            self._refuse(rewards)
         self._update(self.running)
         self.running[ended] = 0.0
         return np.clip(rewards / self.deviation, -self.clip, self.clip)
+
+    def _refuse(self, rewards: NDArray[np.floating[Any]]) -> None:
+        row = int(np.flatnonzero(~(np.abs(self.running) <= LARGEST_RETURN))[0])
+        raise NonFiniteError(
+            f"the discounted return of row {row} became {self.running[row]:.3g} with a reward of "
+            f"{rewards[row]:.3g}, too large to learn from: give rewards of another unit"
+        )
 
     @property
     def deviation(self) -> float:

@@ -22,6 +22,9 @@ _BAD_WARNINGS = slice(
     int(mujoco.mjtWarning.mjWARN_BADQPOS), int(mujoco.mjtWarning.mjWARN_BADCTRL) + 1
 )
 
+_LARGEST_REWARD = float(np.finfo(np.float32).max)
+"""Learners, and brains that sense their reward, hold it in single precision."""
+
 
 class Engine:
     """Steps and restarts rows; knows nothing of autoreset, Gymnasium or SB3.
@@ -128,7 +131,8 @@ class Engine:
                 and `truncated` hold for other rows has no meaning.
 
         Raises:
-            PhysicsError: An action, the state or the reward of a row is not finite.
+            PhysicsError: An action, the state or the reward of a row is not finite, the reward in
+                single precision.
         """
         if actions.shape != self._ctrl.shape:
             raise ValueError(
@@ -150,7 +154,7 @@ class Engine:
         self.elapsed += 1
         self.observation = self.challenges.sense(task.observe())
         self.reward, self.terminated = task.evaluate(applied)
-        if not math.isfinite(np.vdot(self.reward, self.reward)):
+        if not np.vdot(self.reward, self.reward) <= _LARGEST_REWARD**2:  # one may be larger, or nan
             self._refuse_bad_rewards(rows)
         self.truncated = self.elapsed >= self._limit
 
@@ -177,11 +181,12 @@ class Engine:
 
     def _refuse_bad_rewards(self, rows: np.ndarray | None) -> None:
         stepped = np.arange(self.num_envs) if rows is None else rows
-        bad = stepped[~np.isfinite(self.reward[stepped])]
+        bad = stepped[~(np.abs(self.reward[stepped]) <= _LARGEST_REWARD)]
         if bad.size:
             row, step = int(bad[0]), int(self.elapsed[bad[0]])  # which counts this step already
+            most = "" if not math.isfinite(self.reward[row]) else ", more than a float32 holds"
             raise PhysicsError(
-                f"{self.name}: row {row} earned {self.reward[row]}, at its step {step}"
+                f"{self.name}: row {row} earned {self.reward[row]}{most}, at its step {step}"
             )
 
     def _physics_error(self, row: int, what: str) -> PhysicsError:

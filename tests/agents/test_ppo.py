@@ -259,7 +259,7 @@ def test_what_no_brain_comes_from_is_told_what_may_be_given(nothing):
 
 
 def test_without_an_environment_only_a_saved_agent_can_be_made():
-    with pytest.raises(ValueError, match="needs an env, .* BrainPPO.load"):
+    with pytest.raises(ValueError, match=r"needs an env, .* BrainPPO\.load"):
         BrainPPO(described("gru"), None)
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from agents.errors import NonFiniteError
 from agents.reward_scaling import RewardScaler
 
 
@@ -37,3 +38,21 @@ def test_it_goes_on_where_its_state_was_read():
     other.load_training_state(one.training_state())
     reward = random.normal(size=4)
     np.testing.assert_array_equal(one(reward, nobody), other(reward, nobody))
+
+
+def test_rewards_whose_spread_single_precision_cannot_hold_are_refused_with_their_row():
+    nobody = np.zeros(2, bool)
+    for bad, told in ((-1e40, r"-1e\+40"), (float("inf"), "inf"), (float("nan"), "nan")):
+        with pytest.raises(NonFiniteError, match=f"row 1 became {told} with a reward of {told},"):
+            RewardScaler(2, gamma=0.9)(np.array([1.0, bad]), nobody)
+    adding_up = RewardScaler(2, gamma=0.9)
+    with pytest.raises(NonFiniteError, match="row 0 became"):
+        for _ in range(20):
+            adding_up(np.array([2e37, 0.0]), nobody)
+
+
+def test_the_largest_return_that_is_taken_has_a_unit_in_single_precision():
+    scaler = RewardScaler(2, gamma=1.0)
+    scaled = scaler(np.array([1e38, -1e38]), np.zeros(2, bool))
+    assert np.isfinite(np.float32(scaler.deviation))
+    assert np.isfinite(scaled).all()

@@ -142,8 +142,11 @@ def test_physics_that_leaves_the_finite_numbers_stops_with_its_row_and_step(tmp_
     assert np.isfinite(env.step(env.action_space.sample())[0]).all()
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_reward_that_is_not_finite_stops_with_its_row_and_step(bad, monkeypatch):
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [(np.nan, "nan"), (np.inf, "inf"), (-1e40, r"-1e\+40, more than a float32 holds")],
+)
+def test_a_reward_that_no_learner_can_hold_stops_with_its_row_and_step(bad, told, monkeypatch):
     env = make("HalfCheetah-v5")
     env.reset(seed=0)
     for _ in range(3):
@@ -157,7 +160,7 @@ def test_a_reward_that_is_not_finite_stops_with_its_row_and_step(bad, monkeypatc
         return reward, terminated
 
     monkeypatch.setattr(task, "evaluate", broken)
-    with pytest.raises(envs.PhysicsError, match=rf"^HalfCheetah-v5: row 2 earned {bad}, at .* 4$"):
+    with pytest.raises(envs.PhysicsError, match=rf"^HalfCheetah-v5: row 2 earned {told}, at .* 4$"):
         env.step(env.action_space.sample())
 
 
