@@ -1,7 +1,7 @@
 """The seam to Stable-Baselines3: a brain that answers `predict` and carries its own optimiser."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ def settled(source: Any) -> BrainSource:
     if isinstance(source, Mapping):
         return _plain(source)
     if callable(source):  # a Brain is, too
-        return source
+        return cast(BrainSource, source)
     raise TypeError(
         "brain must be a brains.Brain, its description (the section brain: of a config.yaml, read "
         f"as a mapping) or a function of an observation and an action space, got {source!r}"

@@ -102,11 +102,8 @@ class BrainPPO(OnPolicyAlgorithm):
         _setup: bool = True,
     ) -> None:
         brain = settled(brain)
-        if env is None and _setup:
-            raise ValueError(
-                "BrainPPO needs an env, which says what is sensed and what can be done; "
-                "BrainPPO.load(path) needs none to predict with a saved agent"
-            )
+        if _setup:
+            _require_env(env)
         recipe = recipe_of(brain)
         self.rate = as_learning_rate(recipe.schedule() if learning_rate is None else learning_rate)
         self.segment_length = recipe.segment_length if segment_length is None else segment_length
@@ -390,6 +387,14 @@ class BrainPPO(OnPolicyAlgorithm):
             UsageError: What is sensed and done in `env` has other sizes than the agent's.
         """
         return load_agent(cls, Path(path), env, brain, changes)
+
+
+def _require_env(env: Any) -> None:
+    if env is None:
+        raise ValueError(
+            "BrainPPO needs an env, which says what is sensed and what can be done; "
+            "BrainPPO.load(path) needs none to predict with a saved agent"
+        )
 
 
 def _note(history: History, found: dict[str, float]) -> None:
