@@ -194,12 +194,38 @@ def together(
             stack.enter_context(trained(one, seed=seed, device=device, challenge=challenge))
             for one in sources
         ]
-        casts = [Cast(one.model, one.env, f"{one.brain}, seed {one.seed}") for one in actors]
+        named = zip(actors, captions(actors), strict=True)
+        casts = [Cast(one.model, one.env, caption) for one, caption in named]
         if len(actors) == 1:
             casts = [casts[0]._replace(title=f"{actors[0].body}   {actors[0].told}")]
         ages = sorted(one.steps for one in actors)
         ages = " to ".join(dict.fromkeys(f"{one:,}" for one in (ages[0], ages[-1])))
         yield casts, f"{actors[0].body}   test seed {seed}   trained for {ages} steps"
+
+
+def captions(actors: Sequence[Trained]) -> list[str]:
+    """Return brain and seed of each, and where these are the same what tells them apart.
+
+    That is the name of the run's folder, else how long it was trained, else where the folder lies.
+    """
+    told = [f"{one.brain}, seed {one.seed}" for one in actors]
+    for details in (
+        [one.run.resolve().name for one in actors],
+        [f"{one.steps:,} steps" for one in actors],
+        [one.run.resolve().parent.name for one in actors],
+    ):
+        told = _told_apart(told, details)
+    return told
+
+
+def _told_apart(captions: Sequence[str], details: Sequence[str]) -> list[str]:
+    """Add its detail to each caption whose namesakes have other details."""
+    pairs = list(zip(captions, details, strict=True))
+    of_namesakes = [{other for name, other in pairs if name == caption} for caption in captions]
+    return [
+        f"{caption}, {detail}" if len(others) > 1 else caption
+        for (caption, detail), others in zip(pairs, of_namesakes, strict=True)
+    ]
 
 
 def require_same_world(sources: Sequence[str | Path], challenge: Choice) -> None:

@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import torch
 
 from agents.errors import CheckpointError, UsageError
+from agents.evaluation import locate
 from analysis.encoding import writing
 from analysis.film import MOST_FRAMES_PER_SECOND
 from analysis.panels.ink import Pixels
@@ -110,6 +111,7 @@ def _busy() -> float:
 
 def records(sources: list[str], frames: int, seed: int) -> list[dict[str, object]]:
     """Measure, and return a record for each part."""
+    body = locate(Path(sources[0]))[0].read_config().env.id  # the same for all
     seconds, kept, frame_period = shoot(sources, frames, seed)
     encoding, encoding_busy = encode(kept, frame_period)
     per_frame = {
@@ -124,7 +126,8 @@ def records(sources: list[str], frames: int, seed: int) -> list[dict[str, object
     return [
         {
             "what": f"film, {part}",
-            "env": ", ".join(Path(source).name for source in sources),
+            "env": body,
+            "runs": [Path(source).name for source in sources],
             "steps_per_second": round(1 / spent, 1),
             "ratio": round(frame_period / spent, 2),
             "against": "the body's own time",

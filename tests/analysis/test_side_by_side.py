@@ -1,12 +1,14 @@
 """Several brains in one film."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import evaluate
 from agents.errors import UsageError
 from analysis.film import film_together
-from analysis.run_films import film_runs, seconds_to_see, together
+from analysis.run_films import Trained, captions, film_runs, seconds_to_see, together
 from analysis.shooting import Cast, Look, shooting
 from envs.headless import WHY_NOT
 from tests.analysis.small_brains import untrained_run
@@ -37,6 +39,38 @@ def test_brains_side_by_side_start_from_the_same_seed_under_the_same_challenge(r
         assert moment.challenges == first[0].challenges != ()
     assert not np.array_equal(second[0].observation, second[1].observation)
     assert "seed 7" in title
+
+
+def named(run, *, brain="mlp", seed=0, steps=64):
+    return Trained(Path(run), f"step_{steps:09d}", None, None, brain, seed, steps, "Hopper-v5", {})
+
+
+@pytest.mark.parametrize(
+    ("actors", "told"),
+    [
+        ([named("a"), named("b", seed=1)], ["mlp, seed 0", "mlp, seed 1"]),
+        (
+            [named("runs/fast"), named("runs/slow"), named("runs/other", brain="gru")],
+            ["mlp, seed 0, fast", "mlp, seed 0, slow", "gru, seed 0"],
+        ),
+        (
+            [named("runs/a"), named("runs/a", steps=2000)],
+            ["mlp, seed 0, 64 steps", "mlp, seed 0, 2,000 steps"],
+        ),
+        ([named("old/a"), named("new/a")], ["mlp, seed 0, old", "mlp, seed 0, new"]),
+    ],
+)
+def test_brains_of_one_name_and_seed_are_captioned_by_what_differs(actors, told):
+    assert captions(actors) == told
+
+
+def test_two_runs_of_one_brain_and_seed_are_told_apart_on_the_stage(runs, tmp_path):
+    same = untrained_run(
+        tmp_path / "again", "env=HalfCheetah-v5", "challenge=leg_loss", "brain=gru", seed=1
+    )
+    with together([runs[1], same], seed=7) as (casts, _):
+        titles = [cast.title for cast in casts]
+    assert titles == ["GRUController, seed 1, gru", "GRUController, seed 1, again"]
 
 
 def test_each_brain_has_the_panels_of_its_own_signals(runs):
