@@ -16,7 +16,7 @@ def train(config: "DictConfig") -> None:
     """Train as configured, in a run folder that can be resumed at any time."""
     import torch
 
-    from agents.after_training import announce, evaluate_and_film, how_to_go_on
+    from agents.after_training import announce, evaluate_and_film, how_to_go_on, make_missing
     from agents.build import build_agent, make_env
     from agents.callbacks import RunCallback
     from agents.errors import StopTraining
@@ -27,6 +27,7 @@ def train(config: "DictConfig") -> None:
 
     with open_run(config, cli.overrides(), cli.default_name(config)) as run:
         if run.finished:
+            make_missing(run)
             announce(run, already=True)
             return
         torch.set_num_threads(run.config.num_threads)
@@ -55,7 +56,7 @@ def train(config: "DictConfig") -> None:
             left = run.config.total_steps - run.env_steps
             with stop:
                 agent.learn(left, callback, reset_num_timesteps=run.state is None)
-            evaluate_and_film(run, trackers)
+                evaluate_and_film(run, trackers, stop)
         except StopTraining:
             how_to_go_on(run)
             raise

@@ -2,21 +2,26 @@
 
 import shlex
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
 
+from agents.child_process import run_program
 from agents.cli import ROOT
+from agents.errors import StopTraining
 from agents.evaluation import RECORD, read_record
 from agents.progress import duration, read_progress, tell
-from agents.trackers import Trackers
+from agents.results import NO_EVALUATION, Results, asked_results, missing_results
+from agents.stop_signals import StopSignals
+from agents.trackers import Trackers, build_trackers
 from agents.training_run import TrainingRun
 
 SECONDS_AT_MOST = 1200.0
 
 
-def evaluate_and_film(run: TrainingRun, trackers: Trackers) -> None:
+def evaluate_and_film(
+    run: TrainingRun, trackers: Trackers, stop: StopSignals, wanted: Results | None = None
+) -> None:
     """Evaluate and film what was trained, and show both to the trackers.
 
     It happens in a process of its own, so that a broken driver harms nothing.
@@ -24,44 +29,69 @@ def evaluate_and_film(run: TrainingRun, trackers: Trackers) -> None:
     Args:
         run: A run whose last checkpoint is written.
         trackers: Shown the table and the film.
+        stop: Signals to heed, from now on and before.
+        wanted: What to make; None for all that the configuration asks for.
+
+    Raises:
+        StopTraining: A signal came before all was made.
     """
-    episodes = run.config.get("evaluation_episodes", 0)  # older runs have none
-    if not (episodes or run.config.film):
+    wanted = asked_results(run.config) if wanted is None else wanted
+    if not wanted:
         return
-    tasks = ["evaluating"] * bool(episodes) + ["filming"] * bool(run.config.film)
+    stop.first = f"stopping without {wanted} (again: stop at once)"
+    if stop.received is not None:
+        raise StopTraining(stop.received)
+    tasks = ["evaluating"] * bool(wanted.episodes) + ["filming"] * wanted.film
     print(f"{' and '.join(tasks)} the result ...", flush=True)
     started = time.time()
-    reason = _evaluate(run, episodes)
-    if episodes and _is_new(run.folder.path / RECORD, started):
-        trackers.log_evaluation(read_record(run.folder.path) or {}, run.config.total_steps)
-    elif episodes:
-        tell(f"no evaluation, but the training is complete: {reason}")
-        return
+    reason = _evaluate(run, wanted, stop)
+    evaluated = not wanted.episodes or _is_new(run.folder.path / RECORD, started)
     films = [path for path in _films(run) if _is_new(path, started)]
-    if run.config.film and not films:
-        doctor = "" if "make doctor" in reason else "; `make doctor` tells more"
-        tell(f"no film, but the training is complete: {reason.removeprefix('no film: ')}{doctor}")
+    if wanted.episodes and evaluated:
+        trackers.log_evaluation(read_record(run.folder.path) or {}, run.config.total_steps)
     for path in films:
         trackers.log_video(path, run.config.total_steps)
+    filmed = not wanted.film or bool(films)
+    if stop.received is not None and not (evaluated and filmed):
+        raise StopTraining(stop.received)
+    if not evaluated:
+        tell(f"{NO_EVALUATION}, but the training is complete: {reason}")
+    elif not filmed:
+        doctor = "" if "make doctor" in reason else "; `make doctor` tells more"
+        tell(f"no film, but the training is complete: {reason.removeprefix('no film: ')}{doctor}")
 
 
-def _evaluate(run: TrainingRun, episodes: int) -> str:
+def make_missing(run: TrainingRun) -> None:
+    """Evaluate and film a finished run as far as that was not done yet.
+
+    Raises:
+        StopTraining: A signal came before all was made; how to go on has been told.
+    """
+    missing = missing_results(run.folder, run.config)
+    if not missing:
+        return
+    trackers = build_trackers(run.config.tracker)
+    run.folder.write_config(run.config)  # what is asked for now is also what a later try makes
+    trackers.start(run.folder.path, run.config, run.env_steps)
+    try:
+        with StopSignals("", "stopped at once; the checkpoints are intact") as stop:
+            evaluate_and_film(run, trackers, stop, missing)
+    except StopTraining:
+        how_to_go_on(run)
+        raise
+    finally:
+        trackers.finish(failed=sys.exc_info()[0] is not None)
+
+
+def _evaluate(run: TrainingRun, wanted: Results, stop: StopSignals) -> str:
     """Call evaluate.py, and return the last line of what went wrong."""
     options = [
         f"runs={quoted(run.folder.path)}",
-        *(f"episodes={episodes}", f"num_envs={max(1, episodes)}"),
-        *(f"num_threads={run.config.num_threads}", f"video={str(run.config.film).lower()}"),
+        *(f"episodes={wanted.episodes}", f"num_envs={max(1, wanted.episodes)}"),
+        *(f"num_threads={run.config.num_threads}", f"video={str(wanted.film).lower()}"),
     ]
-    try:
-        finished = subprocess.run(
-            [sys.executable, str(ROOT / "evaluate.py"), *options],
-            capture_output=True,
-            text=True,
-            timeout=SECONDS_AT_MOST,
-        )
-    except subprocess.TimeoutExpired:
-        return f"it took more than {SECONDS_AT_MOST:.0f} s"
-    return (finished.stderr.strip().splitlines() or [f"exit code {finished.returncode}"])[-1]
+    command = [sys.executable, str(ROOT / "evaluate.py"), *options]
+    return run_program(command, stop=stop, seconds=SECONDS_AT_MOST)
 
 
 def _is_new(path: Path, since: float) -> bool:
@@ -105,11 +135,15 @@ def announce(run: TrainingRun, *, already: bool = False) -> None:
 
 
 def how_to_go_on(run: TrainingRun) -> None:
-    """Print how to resume a run that was stopped."""
+    """Print how to resume a run that was stopped, or how to get what a finished one lacks."""
+    again = f"{this_python()} train.py resume={quoted(run.folder.path)}"
+    if run.folder.steps_done() >= run.config.total_steps:
+        missing = missing_results(run.folder, run.config)
+        print(f"the training is complete; {missing}, which it lacks: {again}", flush=True)
+        return
     saved = run.folder.checkpoint_folders()
     if saved:
         print(f"saved {saved[-1]}")
-    again = f"{this_python()} train.py resume={quoted(run.folder.path)}"
     print(f"go on with: {again}", flush=True)
 
 

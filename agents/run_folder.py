@@ -103,6 +103,10 @@ class RunFolder:
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         write_whole(self.path / "versions.json", json.dumps(versions(), indent=2) + "\n")
         self.note_command()
+        self.write_config(config)
+
+    def write_config(self, config: DictConfig) -> None:
+        """Write the configuration."""
         write_whole(self.path / "config.yaml", OmegaConf.to_yaml(config))
 
     def note_command(self) -> None:

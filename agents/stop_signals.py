@@ -13,19 +13,20 @@ class StopSignals:
     """Turns the first signal into a wish to stop; the second ends the process at once.
 
     Args:
-        first: What is said at the first signal.
+        first: What is said at the first signal; nothing if empty.
         second: What is said at the second.
         heard: Called at the first signal, before it is said; it must be safe in a handler.
 
     Attributes:
         received: The signal's number, or None.
+        first: What is said at the first signal; what goes on at the time may set it anew.
     """
 
     def __init__(
         self, first: str, second: str = "", heard: Callable[[], object] = lambda: None
     ) -> None:
         self.received: int | None = None
-        self._first, self._second, self._heard = first, second, heard
+        self.first, self._second, self._heard = first, second, heard
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -42,7 +43,7 @@ class StopSignals:
             os._exit(128 + number)
         self.received = number
         self._heard()
-        _say(self._first)
+        _say(self.first)
 
 
 def _say(note: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.results import is_evaluated
 from agents.run_folder import RunFolder
 from agents.training_run import BUDGET_KEYS, LOG
 from grids.desk import Desk
@@ -23,6 +24,7 @@ class Cell:
         overrides: What the command line of `train.py` says about it.
         folder: Its run folder.
         total_steps: Its budget, control steps.
+        evaluation_episodes: Episodes of each kind that it ends with; 0 for no evaluation.
         threads: Threads that it may use; None leaves it to its configuration.
         cwd: Where the grid was started, to which relative paths refer.
         desk: Where the grid and its cells leave notes for each other.
@@ -31,6 +33,7 @@ class Cell:
     overrides: tuple[str, ...]
     folder: Path
     total_steps: int
+    evaluation_episodes: int
     threads: int | None
     cwd: Path
     desk: Desk
@@ -52,14 +55,22 @@ class Cell:
 
     @property
     def finished(self) -> bool:
-        """Whether all its steps are done and saved."""
-        return self.run.steps_done() >= self.total_steps
+        """Whether all its steps are done and saved, and what they led to is evaluated."""
+        return self.run.steps_done() >= self.total_steps and self.evaluated
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether it has the evaluation that it should end with, if any."""
+        return not self.evaluation_episodes or is_evaluated(self.run)
 
     def command(self) -> list[str]:
         """Return the command line that does what is left of it."""
         if self.run.has_started:
-            budget = [text for text in self.overrides if override_key(text) in BUDGET_KEYS]
-            options = [f"resume={self.folder}", *budget]
+            # Said even where it is the usual number: the run may have begun with another.
+            episodes = f"evaluation_episodes={self.evaluation_episodes}"
+            free = set(BUDGET_KEYS) - {"evaluation_episodes"}
+            budget = [text for text in self.overrides if override_key(text) in free]
+            options = [f"resume={self.folder}", episodes, *budget]
         else:
             asked = asked_threads(self.overrides) or self.threads is None
             share = [] if asked else [f"num_threads={self.threads}"]

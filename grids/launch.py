@@ -79,6 +79,14 @@ def _cell(composed: DictConfig, pool: Pool, desk: Desk) -> Cell:
     require_sound(config)
     asked = asked_threads(overrides)
     folder = Path(str(composed.hydra.sweep.dir)) / cli.name_of(config, composed.hydra)
-    cell = Cell(tuple(overrides), folder, config.total_steps, pool.threads(asked), Path.cwd(), desk)
+    cell = Cell(
+        overrides=tuple(overrides),
+        folder=folder,
+        total_steps=config.total_steps,
+        evaluation_episodes=config.evaluation_episodes,
+        threads=pool.threads(asked),
+        cwd=Path.cwd(),
+        desk=desk,
+    )
     require_same(cell.run, config, free=() if asked else ("num_threads",))
     return cell

@@ -4,17 +4,17 @@ The process is `train.py`, so that a cell is what its command.txt says and nothi
 native code ends one cell and not its neighbours, and nothing of one cell is left for the next.
 """
 
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from agents.child_process import end_with_parent
+from agents.results import NO_EVALUATION
 from grids.cell import Cell
 
 LOOK_EVERY = 0.2
@@ -23,10 +23,6 @@ LOOK_EVERY = 0.2
 PATIENCE = 60.0
 """Seconds that a cell's earlier process has to write its checkpoint after its worker died."""
 
-_SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG in <linux/prctl.h>
-
-
-_set_process_option = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 _processes: "set[subprocess.Popen[bytes]]" = set()
 
 
@@ -70,7 +66,7 @@ def run_cell(cell: Cell, meanwhile: Callable[[], None] = lambda: None) -> Outcom
                 preexec_fn=prepare_process,
             )
             code = _wait(process, cell, meanwhile)
-    if code == 0:
+    if code == 0 and cell.evaluated:
         return Outcome("finished")
     if cell.desk.stop_asked:
         return Outcome("finished" if cell.finished else "stopped")
@@ -78,7 +74,7 @@ def run_cell(cell: Cell, meanwhile: Callable[[], None] = lambda: None) -> Outcom
 
 
 def first_error(text: str, code: int) -> str:
-    """Return the line that says best why a process ended.
+    """Return the line that says best why a process ended, or why its run has no evaluation.
 
     Args:
         text: What it wrote.
@@ -86,6 +82,8 @@ def first_error(text: str, code: int) -> str:
     """
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     last = lines[-1].strip() if lines else "it said nothing"
+    if code == 0:
+        return next((line for line in lines if line.startswith(NO_EVALUATION)), last)
     if code < 0:
         return f"ended by {signal.Signals(-code).name}; the last it said: {last}"
     tracebacks = [i for i, line in enumerate(lines) if line.startswith("Traceback ")]
@@ -132,8 +130,7 @@ def prepare_process() -> None:
     """Set up a new process: it ends with its parent, and leaves Slurm's warnings to it."""
     for warning in (signal.SIGUSR1, signal.SIGUSR2):  # Slurm's, which the job itself answers
         signal.signal(warning, signal.SIG_IGN)
-    if _set_process_option is not None:
-        _set_process_option(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+    end_with_parent()
 
 
 def _written_since(log: Path, begin: int) -> str:

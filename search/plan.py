@@ -56,7 +56,15 @@ class Plan:
         last = (f"seed={seed}", "evaluation_episodes=0")
         overrides = (*self.settings["overrides"], *self.asked, *tried, *last)
         folder = self.trial_folder(number) / f"seed_{seed}"
-        return Cell(overrides, folder, self.training["total_steps"], None, Path.cwd(), desk)
+        return Cell(
+            overrides=overrides,
+            folder=folder,
+            total_steps=self.training["total_steps"],
+            evaluation_episodes=0,
+            threads=None,
+            cwd=Path.cwd(),
+            desk=desk,
+        )
 
     def usual(self) -> dict[str, Any]:
         """Return the configuration's own values, of those keys whose values include it."""

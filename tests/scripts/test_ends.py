@@ -1,0 +1,120 @@
+"""What follows a training is made, or it is said how to make it."""
+
+import signal
+import time
+
+import pytest
+
+from agents.evaluation import read_record
+from agents.results import missing_results
+from agents.run_folder import RunFolder
+from tests.command_line import TINY, start
+from tests.grids.small_grids import processes_of
+
+SHORT = (*TINY, "env=InvertedPendulum-v5", "total_steps=32")
+EVALUATED = (*SHORT, "evaluation_episodes=2")
+
+
+@pytest.fixture
+def evaluating(tmp_path):
+    """Yield a training in the folder `runs/ends` whose evaluation has just begun."""
+    process = start("train.py", *EVALUATED, "run_dir=runs/ends", cwd=tmp_path)
+    while "evaluating the result ..." not in (line := process.stdout.readline()):
+        assert line, process.communicate()
+    wait_for(lambda: len(processes_of(tmp_path / "ends")) == 2)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def wait_for(happened):
+    end = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_in_the_evaluation_says_what_is_missing_and_resuming_makes_it(
+    number, evaluating, command, tmp_path
+):
+    evaluating.send_signal(number)
+    out, err = evaluating.communicate(timeout=60)
+    assert evaluating.returncode == 128 + number
+    assert err == "\nstopping without the evaluation (again: stop at once)\n"
+    assert out.startswith("the training is complete; the evaluation, which it lacks: ")
+    assert out.endswith("train.py resume=runs/ends\n") and out.count("\n") == 1
+    assert not processes_of(tmp_path / "ends")
+    assert not (tmp_path / "runs" / "ends" / "evaluation.json").exists()
+    code, out, err = command("resume=runs/ends")
+    assert (code, err) == (0, "")
+    assert "evaluating the result ..." in out and "runs/ends was already finished" in out
+    assert len(read_record(tmp_path / "runs" / "ends")["deterministic"]["returns"]) == 2
+    code, out, _ = command("resume=runs/ends")
+    assert code == 0 and "evaluating" not in out
+
+
+def test_an_evaluation_does_not_outlive_a_training_that_is_killed(evaluating, tmp_path):
+    evaluating.kill()
+    evaluating.communicate(timeout=60)
+    wait_for(lambda: not processes_of(tmp_path / "ends"))
+
+
+def test_a_stop_in_the_last_update_makes_nothing_more_and_says_what_is_missing(
+    command, monkeypatch, tmp_path
+):
+    from agents.callbacks import RunCallback
+
+    ended = RunCallback._on_training_end
+
+    def stopped(self):
+        ended(self)
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(RunCallback, "_on_training_end", stopped)
+    code, out, _ = command(*EVALUATED, "run_dir=run")
+    assert code == 128 + signal.SIGTERM
+    assert "evaluating" not in out
+    assert "the training is complete; the evaluation, which it lacks: " in out
+    code, out, _ = command(*SHORT, "run_dir=bare")  # nothing is to follow, so it is whole
+    assert code == 0 and "bare finished" in out
+
+
+def test_a_finished_run_lacks_what_was_made_of_an_earlier_step(command, tmp_path):
+    assert command(*EVALUATED, "run_dir=run").code == 0
+    folder = RunFolder(tmp_path / "run")
+    config = folder.read_config()
+    assert not missing_results(folder, config)
+    config.film = True
+    assert missing_results(folder, config) == (0, True)
+    film = folder.path / "videos" / "step_000000032.mp4"
+    film.parent.mkdir()
+    film.touch()
+    assert not missing_results(folder, config)
+    resumed = command("resume=run", "total_steps=64", "evaluation_episodes=0")
+    assert resumed.code == 0, resumed.err
+    assert missing_results(folder, config) == (2, True)
+
+
+def test_a_cell_that_lacks_its_evaluation_is_not_finished(command, tmp_path):
+    grid = ("-m", *SHORT, "seed=0")
+    assert command(*grid).code == 0
+    (cell,) = (path.parent for path in tmp_path.glob("runs/grid/*/config.yaml"))
+    code, out, err = command(*grid, "evaluation_episodes=1")
+    assert code == 0, out + err
+    assert "was already finished" not in out
+    assert len(read_record(cell)["exploring"]["returns"]) == 1
+    code, out, _ = command(*grid, "evaluation_episodes=1")
+    assert code == 0 and "was already finished" in out
+
+
+def test_a_cell_whose_evaluation_fails_fails_with_what_went_wrong(command, tmp_path):
+    grid = ("-m", *SHORT, "seed=0")
+    assert command(*grid).code == 0
+    (cell,) = (path.parent for path in tmp_path.glob("runs/grid/*/config.yaml"))
+    (cell / ".evaluation.json.writing").mkdir()  # so that none can be written
+    again = ("evaluation_episodes=1", "hydra.launcher.retries=0")
+    code, out, _ = command(*grid, *again)
+    assert code == 1
+    assert "1 cells: 0 finished, 1 failed" in out
+    assert "no evaluation, but the training is complete: " in out
