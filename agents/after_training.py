@@ -119,9 +119,10 @@ def announce(run: TrainingRun, *, already: bool = False) -> None:
     for name, path in places:
         print(f"  {name:<14} {path}")
     python, more = this_python(), 2 * run.config.total_steps
+    longer = ("train longer", f"{python} train.py resume={quoted(folder.path)} total_steps={more}")
     steps = [
         ("returns and film", f"{python} evaluate.py runs={quoted(folder.path)} video=true"),
-        ("train longer", f"{python} train.py resume={quoted(folder.path)} total_steps={more}"),
+        *(() if folder.why_not_resumable() else (longer,)),
         ("another body", f"{python} train.py env=Hopper-v5"),
         ("another brain", f"{python} train.py brain=gru"),
     ]
@@ -135,7 +136,7 @@ def announce(run: TrainingRun, *, already: bool = False) -> None:
 
 
 def how_to_go_on(run: TrainingRun) -> None:
-    """Print how to resume a run that was stopped, or how to get what a finished one lacks."""
+    """Print how to go on with a run that was stopped: the rest, or what a complete one lacks."""
     again = f"{this_python()} train.py resume={quoted(run.folder.path)}"
     if run.folder.steps_done() >= run.config.total_steps:
         missing = missing_results(run.folder, run.config)
@@ -144,6 +145,11 @@ def how_to_go_on(run: TrainingRun) -> None:
     saved = run.folder.checkpoint_folders()
     if saved:
         print(f"saved {saved[-1]}")
+    unsavable = run.folder.why_not_resumable()
+    if unsavable:
+        look = f"{this_python()} evaluate.py runs={quoted(run.folder.path)}"
+        print(f"this run cannot be resumed: {unsavable}; evaluate it: {look}", flush=True)
+        return
     print(f"go on with: {again}", flush=True)
 
 

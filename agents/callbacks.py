@@ -52,7 +52,7 @@ class RunCallback(BaseCallback):
         self._row_at = self._resumed_at
         self._row_steps = 0
         self._saved_steps = 0
-        self._warned = False
+        self._unsavable = ""
 
     def _on_training_start(self) -> None:
         self._row_steps = self._saved_steps = self.model.num_timesteps
@@ -103,18 +103,22 @@ class RunCallback(BaseCallback):
             return
         seconds = self._wall_seconds + time.monotonic() - self._resumed_at
         tree = self._whole_state()
-        self.folder.save_checkpoint(tree, env_steps=steps, wall_seconds=seconds)
+        self.folder.save_checkpoint(
+            tree, env_steps=steps, wall_seconds=seconds, unsavable=self._unsavable
+        )
         self.folder.prune_checkpoints(self.keep_checkpoints)
         self._saved_steps = steps
 
     def _whole_state(self) -> dict[str, Any]:
         """Return the training state, or only what was learnt where the body cannot be saved."""
         try:
-            return self.model.training_state()
+            tree = self.model.training_state()
+            self._unsavable = ""
+            return tree
         except UnsavableError as error:
-            if not self._warned:
+            if not self._unsavable:
                 tell(f"checkpoints hold the agent, but not its body: {error}")
-            self._warned = True
+            self._unsavable = str(error)
         return self.model.learned_state()
 
 

@@ -26,6 +26,9 @@ from agents.progress import ProgressFile, read_progress
 
 ENGINES = ("mujoco-core", "gymnasium", "stable-baselines3", "sb3-contrib", "torch", "numpy")
 
+UNSAVABLE = "unsavable"
+"""What a checkpoint calls the reason why nothing can go on from it."""
+
 
 class RunFolder:
     """The folder of one training run.
@@ -147,12 +150,23 @@ class RunFolder:
                 f"trained it ({self.path}/versions.json names its commit)"
             ) from error
 
-    def save_checkpoint(self, tree: Any, *, env_steps: int, wall_seconds: float) -> Path:
-        """Write a checkpoint, point `latest` at it, and return its folder."""
+    def save_checkpoint(
+        self, tree: Any, *, env_steps: int, wall_seconds: float, unsavable: str = ""
+    ) -> Path:
+        """Write a checkpoint, point `latest` at it, and return its folder.
+
+        Args:
+            tree: The training state, or only what was learnt.
+            env_steps: Control steps that led to it.
+            wall_seconds: Time that they took, s.
+            unsavable: Why nothing can go on from it; empty if something can.
+        """
         if self.progress.path.exists():
             sync_to_disk(self.progress.path)  # no checkpoint is ahead of the record
         folder = self.checkpoints / f"step_{env_steps:09}"
-        metadata = {"env_steps": env_steps, "wall_seconds": wall_seconds}
+        metadata: dict[str, Any] = {"env_steps": env_steps, "wall_seconds": wall_seconds}
+        if unsavable:
+            metadata[UNSAVABLE] = unsavable
         save_tree(folder, tree, metadata=metadata)
         pointer = self.checkpoints / ".latest.writing"
         pointer.unlink(missing_ok=True)
@@ -211,12 +225,18 @@ class RunFolder:
 
     def steps_done(self) -> int:
         """Return the steps of the newest undamaged checkpoint; 0 without one."""
+        return int(self._newest_metadata().get("env_steps", 0))
+
+    def why_not_resumable(self) -> str:
+        """Return why nothing can go on from the newest undamaged checkpoint; "" if it can."""
+        return str(self._newest_metadata().get(UNSAVABLE, ""))
+
+    def _newest_metadata(self) -> dict[str, Any]:
+        """Return what the newest undamaged checkpoint says about itself; nothing without one."""
         for folder in reversed(self.checkpoint_folders()):
-            try:
-                return int(read_metadata(folder)["env_steps"])
-            except (CheckpointError, KeyError):
-                continue
-        return 0
+            with suppress(CheckpointError):
+                return read_metadata(folder)
+        return {}
 
     def forget_after(self, env_steps: int) -> None:
         """Drop rows and checkpoints that a resumed run is about to write again."""

@@ -13,7 +13,7 @@ from agents.config_check import differing_keys, require_keys
 from agents.device import require_device, why_not
 from agents.errors import CheckpointError, NonFiniteError, RunError, UsageError
 from agents.progress import tell
-from agents.run_folder import RunFolder
+from agents.run_folder import UNSAVABLE, RunFolder
 from brains.kernels import KernelError
 from envs import PhysicsError
 
@@ -177,7 +177,8 @@ def _go_on(folder: RunFolder, config: DictConfig) -> TrainingRun:
         return TrainingRun(folder, config)
     run = TrainingRun(folder, config, state, metadata["env_steps"], metadata["wall_seconds"])
     if "env" not in state and not run.finished:
-        raise UsageError(f"{folder.path} cannot be resumed: its body's state cannot be saved")
+        reason = metadata.get(UNSAVABLE, "its body's state cannot be saved")
+        raise UsageError(f"{folder.path} cannot be resumed: {reason}")
     return run
 
 
@@ -227,10 +228,11 @@ def _what_is_intact(folder: RunFolder, *, go_on: bool = True) -> str:
         return f"there is nothing to go on from: put a checkpoint back, or begin anew, {anew}"
     if steps == 0:
         return "no checkpoint was written yet"
-    intact = f"the checkpoint at step {steps:,} is intact"
-    if go_on:
-        return f"{intact}: resume={folder.path}"
-    return f"{intact}, but going on from it would end here again"
+    why_not = folder.why_not_resumable()
+    if not go_on:
+        why_not = "going on from it would end here again"
+    onward = f", but {why_not}" if why_not else f": resume={folder.path}"
+    return f"the checkpoint at step {steps:,} is intact{onward}"
 
 
 def _split(override: str) -> tuple[str, str]:

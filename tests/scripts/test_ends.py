@@ -3,7 +3,9 @@
 import signal
 import time
 
+import gymnasium
 import pytest
+from gymnasium import spaces
 
 from agents.evaluation import read_record
 from agents.results import missing_results
@@ -118,3 +120,44 @@ def test_a_cell_whose_evaluation_fails_fails_with_what_went_wrong(command, tmp_p
     assert code == 1
     assert "1 cells: 0 finished, 1 failed" in out
     assert "no evaluation, but the training is complete: " in out
+
+
+class Unsavable(gymnasium.Env):
+    """Has an attribute that no checkpoint can hold, and asks for a stop in its third update."""
+
+    observation_space = spaces.Box(-1, 1, (2,))
+    action_space = spaces.Box(-1, 1, (1,))
+
+    def __init__(self):
+        self.thoughts = (number for number in range(10))
+        self.steps = 0
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self.observation_space.sample(), {}
+
+    def step(self, action):
+        self.steps += 1
+        if self.steps == 40:
+            signal.raise_signal(signal.SIGINT)
+        senses = self.observation_space.sample()
+        return senses, float(senses[0]), False, self.steps % 10 == 0, {}
+
+
+def test_a_stopped_run_whose_body_cannot_be_saved_is_not_said_to_go_on(command):
+    gymnasium.register("Unsavable-v0", entry_point=Unsavable, disable_env_checker=True)
+    body = ("env=any", "env.id=Unsavable-v0", "num_envs=1", "agent.n_steps=16")
+    try:
+        code, out, err = command(*TINY, *body, "run_dir=run", "total_steps=1000")
+        assert code == 128 + signal.SIGINT, err
+        reason = err.partition("checkpoints hold the agent, but not its body: ")[2].split("\n")[0]
+        assert "Unsavable.thoughts" in reason
+        assert f"this run cannot be resumed: {reason}; evaluate it: " in out
+        assert "resume=run" not in out
+        code, _, err = command("resume=run")
+        assert (code, err) == (2, f"run cannot be resumed: {reason}\n")
+        code, out, err = command(*TINY, *body, "run_dir=short", "total_steps=16")
+        assert code == 0, err
+        assert "short finished" in out and "train longer" not in out
+    finally:
+        del gymnasium.registry["Unsavable-v0"]
