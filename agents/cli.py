@@ -21,7 +21,14 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from agents.config_check import check_config, is_open, known_keys, unknown
-from agents.errors import CellFailed, CheckpointError, RunError, StopTraining, UsageError
+from agents.errors import (
+    CellFailed,
+    CheckpointError,
+    RunError,
+    StopTraining,
+    UsageError,
+    told_in_a_line,
+)
 from agents.run_name import run_name
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -221,6 +228,8 @@ def _told_in_a_line(config_name: str) -> Iterator[None]:
     except BrokenPipeError:  # whoever read what was printed, such as `head`, has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(READ_ENOUGH)
+    except OSError as error:  # a full disk, a folder that may not be written
+        _exit(told_in_a_line(error), FAILED)
 
 
 def _launch(job: Callable[[DictConfig], None], config_name: str) -> None:

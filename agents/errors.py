@@ -1,5 +1,13 @@
 """Ends of a run that are told in one line; any other exception is a fault of the program."""
 
+import errno
+
+
+def told_in_a_line(error: OSError) -> str:
+    """Return one line on what the system refused, and what mends it where that is known."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return "the disk is full: make room" if full else " ".join(str(error).split())
+
 
 class UsageError(ValueError):
     """Something that was asked for does not exist or does not fit; the message says what does."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.episodes import Episode
+from agents.run_folder import written_aside
 
 NAME = "evaluation_rewards.npz"
 
@@ -68,10 +69,8 @@ def write_rewards(path: Path, lived: Mapping[str, Sequence[Episode]]) -> None:
             ],
             np.int64,
         )  # fmt: skip
-    aside = path.with_name(f".{path.name}.writing")
-    with aside.open("wb") as file:
+    with written_aside(path) as file:
         np.savez_compressed(file, **arrays)
-    aside.replace(path)
 
 
 def read_rewards(path: Path, kind: str) -> list[Trace]:

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -260,10 +260,26 @@ def versions() -> dict[str, Any]:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a text file under another name and rename it, so that it is never seen in part."""
+    with written_aside(path) as file:
+        file.write(text.encode())
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[BinaryIO]:
+    """Open a file under another name and rename it once it is whole and on the disk.
+
+    Whatever fails meanwhile, a full disk too, leaves nothing behind, and what was at `path` stays.
+    """
     aside = path.with_name(f".{path.name}.writing")
-    aside.write_text(text, encoding="utf-8")
-    sync_to_disk(aside)
-    aside.replace(path)
+    try:
+        with aside.open("wb") as file:
+            yield file
+        sync_to_disk(aside)
+        aside.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise
 
 
 def _commit() -> str | None:

@@ -1,6 +1,5 @@
 """One training run from its configuration: where it is written, and where it goes on."""
 
-import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from agents.config_check import differing_keys, require_keys
 from agents.device import require_device, why_not
-from agents.errors import CheckpointError, NonFiniteError, RunError, UsageError
+from agents.errors import CheckpointError, NonFiniteError, RunError, UsageError, told_in_a_line
 from agents.progress import tell
 from agents.run_folder import UNSAVABLE, RunFolder
 from brains.kernels import KernelError
@@ -93,9 +92,7 @@ def open_run(config: DictConfig, overrides: Sequence[str], name: str) -> Iterato
     except (CheckpointError, KernelError) as error:
         raise RunError(f"{error} | {_what_is_intact(folder)}") from error
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = "the disk is full: make room" if full else " ".join(str(error).split())
-        raise RunError(f"{reason} | {_what_is_intact(folder)}") from error
+        raise RunError(f"{told_in_a_line(error)} | {_what_is_intact(folder)}") from error
     finally:
         folder.unlock()
 

@@ -1,5 +1,6 @@
 """`evaluate.py` on runs that are there, that are not, and that are half there."""
 
+import errno
 import shutil
 
 import pytest
@@ -92,3 +93,21 @@ def test_an_option_that_would_do_nothing_to_one_run_is_told_before_it_is_evaluat
     ):  # fmt: skip
         code, out, err = command(*options, override, job=evaluate.evaluate)
         assert (code, out, err) == (2, "", f"{told}\n")
+
+
+@pytest.mark.parametrize("challenge", ["none", "mass"])
+def test_a_full_disk_ends_an_evaluation_in_one_line_and_leaves_nothing(
+    challenge, command, monkeypatch, tmp_path
+):
+    from agents import run_folder
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert command(*TINY, "env=InvertedPendulum-v5", "total_steps=32", "run_dir=r")[0] == 0
+    before = set((tmp_path / "r").rglob("*"))
+    monkeypatch.setattr(run_folder, "sync_to_disk", full)
+    options = ("runs=r", "episodes=1", "num_threads=1", f"challenge={challenge}")
+    code, _, err = command(*options, job=evaluate.evaluate)
+    assert (code, err) == (1, "the disk is full: make room\n")
+    assert set((tmp_path / "r").rglob("*")) == before
