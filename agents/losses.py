@@ -66,9 +66,12 @@ def approximate_kl(log_ratio: Tensor) -> Tensor:
     return (log_ratio.exp() - 1.0 - log_ratio).mean()
 
 
-def explained_variance(values: Tensor, returns: Tensor) -> float:
-    """Return the share of the returns' variance that the values explain; at most 1."""
+def explained_variance(values: Tensor, returns: Tensor) -> float | None:
+    """Return the share of the returns' variance that the values explain; at most 1.
+
+    None where all returns are the same: there is nothing to explain.
+    """
     variance = returns.var(correction=0)
     if variance == 0:
-        return float("nan")
+        return None
     return float(1.0 - (returns - values).var(correction=0) / variance)
