@@ -9,6 +9,8 @@ try:
     from agents import cli
 except ModuleNotFoundError as error:
     sys.exit(f"{error}: run `make setup`, then .venv/bin/python evaluate.py")
+except KeyboardInterrupt:
+    sys.exit(130)
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig

@@ -7,9 +7,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from agents.training_run import BUDGET_KEYS, PLACE_KEYS
-
 LONGEST_NAME = 150
+BUDGET_KEYS = (
+    *("total_steps", "checkpoint_every", "keep_checkpoints"),
+    *("evaluation_episodes", "film", "tracker"),
+)
+"""What a resumed run may change: how long it goes on and what it leaves, never what it computes."""
+PLACE_KEYS = ("run_dir", "resume")
 SILENT = ("env", "env.id", "seed", "device", "num_threads", *BUDGET_KEYS, *PLACE_KEYS)
 """What stands elsewhere in the name, or does not decide what is computed."""
 

@@ -11,23 +11,16 @@ from omegaconf import DictConfig, OmegaConf
 from agents.config_check import differing_keys, require_keys
 from agents.device import require_device, why_not
 from agents.errors import CheckpointError, NonFiniteError, RunError, UsageError, told_in_a_line
-from agents.progress import tell
+from agents.progress import read_progress, tell
 from agents.run_folder import UNSAVABLE, RunFolder
+from agents.run_name import BUDGET_KEYS, PLACE_KEYS
 from brains.kernels import KernelError
 from envs import PhysicsError
 
-BUDGET_KEYS = (
-    *("total_steps", "checkpoint_every", "keep_checkpoints"),
-    *("evaluation_episodes", "film", "tracker"),
-)
-"""What a resumed run may change: how long it goes on and what it leaves, never what it computes."""
-
-TOLD_ONLY = "env.normalisation"
-"""What reports take from a task's file; no run computes with it."""
-
-PLACE_KEYS = ("run_dir", "resume")
 LOG = "log.txt"
 """What a run says, in a folder whose run is a cell of a grid."""
+TOLD_ONLY = "env.normalisation"
+"""What reports take from a task's file; no run computes with it."""
 
 
 @dataclass
@@ -173,6 +166,11 @@ def _go_on(folder: RunFolder, config: DictConfig) -> TrainingRun:
         tell(f"{folder.path} has no checkpoint yet: it begins again at its first step")
         return TrainingRun(folder, config)
     run = TrainingRun(folder, config, state, metadata["env_steps"], metadata["wall_seconds"])
+    if run.env_steps and not read_progress(folder.progress.path):
+        tell(
+            f"{folder.progress.path} is gone: it will tell of what comes after {run.env_steps:,} "
+            "steps alone"
+        )
     if "env" not in state and not run.finished:
         reason = metadata.get(UNSAVABLE, "its body's state cannot be saved")
         raise UsageError(f"{folder.path} cannot be resumed: {reason}")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from agents.results import is_evaluated
 from agents.run_folder import RunFolder
-from agents.training_run import BUDGET_KEYS, LOG
+from agents.run_name import BUDGET_KEYS
+from agents.training_run import LOG
 from grids.desk import Desk
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -12,7 +12,8 @@ from agents.config_check import known_keys, unknown
 from agents.device import require_device
 from agents.errors import UsageError
 from agents.evaluation import KINDS
-from agents.training_run import BUDGET_KEYS, PLACE_KEYS, require_sound
+from agents.run_name import BUDGET_KEYS, PLACE_KEYS
+from agents.training_run import require_sound
 from grids.cell import Cell, override_key
 from grids.desk import Desk
 from search.space import Dimension, read_dimension

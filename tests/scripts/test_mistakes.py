@@ -1,10 +1,13 @@
 """A mistake on the command line ends in one line that names what is right, and loses nothing."""
 
+import subprocess
+import sys
+
 import pytest
 from omegaconf import OmegaConf
 
 from agents import cli
-from tests.command_line import QUICK, TINY
+from tests.command_line import QUICK, ROOT, TINY
 from tests.command_line import train as run_train
 
 MISTAKES = {
@@ -216,3 +219,17 @@ def test_a_grid_is_asked_for_at_any_place_of_the_command():
     wanted = ["-m", "brain=mlp", "seed=0,1"]
     assert cli.as_hydra_reads(["brain=mlp", "-m", "seed=0,1"], "train") == wanted
     assert cli.as_hydra_reads(["brain=mlp", "seed=0,1"], "train") == wanted[1:]
+
+
+def test_a_mistyped_command_is_answered_before_torch_is_loaded(tmp_path):
+    script = (
+        "import runpy, sys\n"
+        "sys.argv = ['train.py', 'sed=1']\n"
+        "try:\n"
+        f"    runpy.run_path({str(ROOT / 'train.py')!r}, run_name='__main__')\n"
+        "except SystemExit:\n"
+        "    print('torch' in sys.modules)\n"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "False\n", done.stderr

@@ -192,3 +192,12 @@ def test_a_device_that_is_not_here_stops_a_resumed_run_and_an_evaluation_and_spo
     assert command("runs=r", "episodes=1", "num_threads=1", job=evaluate.evaluate).code == 0
     config.write_text(config.read_text().replace("device: cuda:99", "device: cpu"))
     assert command("resume=r", "total_steps=64").code == 0
+
+
+def test_a_record_that_is_gone_is_missed_when_its_run_goes_on(command, tmp_path):
+    assert command(*TINY, "total_steps=32", "run_dir=r")[0] == 0
+    (tmp_path / "r" / "progress.csv").unlink()
+    code, _, err = command("resume=r", "total_steps=64")
+    assert (code, err) == (0, "r/progress.csv is gone: it will tell of what comes after 32 steps "
+                              "alone\n")  # fmt: skip
+    assert [row["env_steps"] for row in read_progress(tmp_path / "r" / "progress.csv")] == ["64"]
