@@ -76,6 +76,7 @@ def _look_at(run: Path, config: "DictConfig", lesions: "Lesions", *, among_other
 
 def _compare(runs: list[Path], strangers: list[str], config: "DictConfig") -> None:
     """Print how runs compare, write it down, and film them side by side if asked."""
+    from agents.composition import CONFIGS
     from analysis.compare import as_text, compare, write_comparison
     from analysis.normalisation import read_anchors
     from analysis.report import write_report
@@ -83,7 +84,7 @@ def _compare(runs: list[Path], strangers: list[str], config: "DictConfig") -> No
     comparison = compare(
         runs,
         notes=strangers,
-        anchors=read_anchors(cli.CONFIGS / "env"),
+        anchors=read_anchors(CONFIGS / "env"),
         reference=config.reference,
     )
     print("\n" + as_text(comparison))

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from agents.child_process import run_program
-from agents.cli import ROOT
+from agents.composition import ROOT
 from agents.errors import StopTraining
 from agents.evaluation import RECORD, read_record
 from agents.progress import duration, read_progress, tell

@@ -22,10 +22,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import torch
 from gymnasium import spaces
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from agents.cli import CONFIGS, compose, initialize_config_dir
+from agents.composition import CONFIGS
 from brains import Brain, brain_from_config
 
 CUES, TARGETS = 5, 3

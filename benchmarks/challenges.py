@@ -27,7 +27,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from agents.challenge_choice import under_challenge
 from agents.checkpoint import load_tree
-from agents.cli import CONFIGS
+from agents.composition import CONFIGS
 from agents.episodes import live
 from agents.errors import UsageError
 from agents.evaluation import Conditions, describe, locate, make_evaluation_env, restore

@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from agents.cli import CONFIGS
+from agents.composition import CONFIGS
 from agents.run_folder import write_whole
 from analysis import tables
 from analysis.ablation import deltas

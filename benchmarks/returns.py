@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from agents.cli import CONFIGS
+from agents.composition import CONFIGS
 from analysis.compare import as_text, compare_runs, write_comparison
 from analysis.normalisation import read_anchors
 from analysis.recorded import collect_folders, read_results

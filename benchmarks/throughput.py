@@ -89,7 +89,7 @@ def learner_of(brain: str, env_id: str, threads: int) -> Any:
     from hydra import compose, initialize_config_dir
 
     from agents.build import build_agent, make_env
-    from agents.cli import CONFIGS
+    from agents.composition import CONFIGS
 
     name, _, options = brain.partition(":")
     chosen = [f"env={env_id}", f"brain={name}", *filter(None, options.split(","))]

@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from agents import cli
+from agents import cli, composition
 from agents.config_check import known_keys, unknown
 from agents.device import require_device
 from agents.errors import UsageError
@@ -95,7 +95,7 @@ def read_plan(arguments: Sequence[str]) -> Plan:
     asked = [text for text in arguments if override_key(text) != "search"]
     named = [text.partition("=")[2] for text in own if text.startswith("search=")]
     if not named:
-        options = sorted(path.stem for path in (cli.CONFIGS / "search").glob("*.yaml"))
+        options = sorted(path.stem for path in (composition.CONFIGS / "search").glob("*.yaml"))
         raise UsageError(f"say what to search: search=... with one of {', '.join(options)}")
     for key, reason in NOT_ASKED.items():
         if key in map(override_key, asked):

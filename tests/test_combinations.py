@@ -6,7 +6,7 @@ import random
 import pytest
 import torch
 
-from agents import cli
+from agents import composition
 from agents.build import build_agent, make_env
 from agents.config_check import check_config
 from tests.command_line import CONFIGS
@@ -32,10 +32,10 @@ def sampled():
 
 def small_agent(*changes):
     overrides = ["brain=full", *changes, *SMALL]
-    with cli.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        config = cli.compose("train", overrides)
+    with composition.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = composition.compose("train", overrides)
     named = [override for override in overrides if "." not in override.split("=")[0]]
-    config = check_config(config, cli.reference_config("train", named))
+    config = check_config(config, composition.reference_config("train", named))
     return build_agent(config, make_env(config))
 
 

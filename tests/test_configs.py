@@ -5,7 +5,7 @@ import pytest
 from gymnasium.spaces import Box
 from omegaconf import OmegaConf
 
-from agents import cli
+from agents import composition
 from agents.build import build_agent, build_part, make_env
 from agents.config_check import check_config
 from agents.errors import UsageError
@@ -27,10 +27,10 @@ BODIES = {"fatigue": "env=Gaze", "modality_loss": "env=Gaze"}
 
 
 def compose(*overrides):
-    with cli.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        config = cli.compose("train", list(overrides))
+    with composition.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = composition.compose("train", list(overrides))
     chosen = [override for override in overrides if "." not in override.split("=")[0]]
-    return check_config(config, cli.reference_config("train", chosen))
+    return check_config(config, composition.reference_config("train", chosen))
 
 
 def test_every_yaml_file_belongs_to_a_group_that_is_tested():
@@ -79,8 +79,10 @@ LAUNCHERS = sorted(path.stem for path in (CONFIGS / "hydra" / "launcher").glob("
 def test_a_launcher_makes_its_pool_and_says_how_many_threads_a_cell_has(option):
     extra = {"joblib": "joblib", "ray": "ray", "serial": "json"}.get(option, "submitit")
     pytest.importorskip(extra, reason="the launcher's extra is not installed")
-    with cli.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        config = cli.compose("train", [f"hydra/launcher={option}"], return_hydra_config=True)
+    with composition.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = composition.compose(
+            "train", [f"hydra/launcher={option}"], return_hydra_config=True
+        )
     options = dict(config.hydra.launcher)
     assert options.pop("_target_") == "hydra_plugins.wetware_grids.GridLauncher"
     assert options["retries"] == 1

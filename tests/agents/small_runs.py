@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv
 
 from agents.build import build_agent, make_env
-from agents.cli import CONFIGS
+from agents.composition import CONFIGS
 from agents.run_folder import RunFolder
 
 SMALL = {"n_steps": 64, "batch_size": 64, "n_epochs": 1}

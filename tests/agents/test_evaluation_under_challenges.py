@@ -3,12 +3,13 @@
 import json
 
 import pytest
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from agents import cli, evaluation
+from agents import evaluation
 from agents.build import build_agent, make_env
 from agents.challenge_choice import described, title, under_challenge
-from agents.cli import CONFIGS
+from agents.composition import CONFIGS
 from agents.episodes import live
 from agents.errors import UsageError
 from agents.evaluation import Conditions, evaluate_run
@@ -19,8 +20,8 @@ from tests.agents.small_runs import Metronomes, Noter, config_of
 
 def challenge_of(*overrides):
     """Return the challenge that evaluate.py is asked for."""
-    with cli.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        config = cli.compose("evaluate", ["runs=x", *overrides])
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = compose("evaluate", ["runs=x", *overrides])
     return OmegaConf.to_container(config.challenge, resolve=True)
 
 
@@ -82,8 +83,8 @@ def test_an_evaluation_under_another_challenge_is_another(cheetah, monkeypatch):
 
 @pytest.fixture
 def own():
-    with cli.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        config = cli.compose("train", ["challenge=leg_loss", "challenge.severity=easy"])
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = compose("train", ["challenge=leg_loss", "challenge.severity=easy"])
     return OmegaConf.create(OmegaConf.to_container(config, resolve=True))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from agents.build import build_agent, make_env
-from agents.cli import reference_config
+from agents.composition import reference_config
 from agents.run_folder import RunFolder
 
 

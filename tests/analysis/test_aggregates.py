@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from agents import cli
+from agents import composition
 from agents.errors import UsageError
 from analysis.ablation import deltas, reference_of, unmatched
 from analysis.aggregates import anchors_in, duel, shared_tasks
@@ -34,7 +34,7 @@ def test_an_anchor_that_was_not_measured_normalises_nothing():
 
 
 def test_every_task_names_a_random_return_and_every_reference_its_source():
-    anchors = read_anchors(cli.CONFIGS / "env")
+    anchors = read_anchors(composition.CONFIGS / "env")
     assert {"HalfCheetah-v5", "Hopper-v5", "Walker2d-v5", "Gaze-v0", "Quadruped-v0"} <= set(anchors)
     for env, found in anchors.items():
         assert found.reference > found.random, env

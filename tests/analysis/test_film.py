@@ -10,7 +10,7 @@ import torch
 
 import envs
 from agents.build import build_agent, make_env
-from agents.cli import reference_config
+from agents.composition import reference_config
 from agents.run_folder import RunFolder
 from analysis import stage
 from analysis import view as views

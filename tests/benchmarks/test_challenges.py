@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from agents.build import build_agent, make_env
-from agents.cli import CONFIGS
+from agents.composition import CONFIGS
 from agents.evaluation import Conditions
 from agents.run_folder import RunFolder
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from agents import cli
+from agents import composition
 from agents.build import build_agent, make_env
 from agents.challenge_choice import under_challenge
 from agents.config_check import check_config
@@ -34,10 +34,10 @@ CASES = sorted(
 
 
 def composed(command, overrides):
-    with cli.initialize_config_dir(str(cli.CONFIGS), version_base="1.3"):
-        config = cli.compose(command, list(overrides))
+    with composition.initialize_config_dir(str(composition.CONFIGS), version_base="1.3"):
+        config = composition.compose(command, list(overrides))
     chosen = [override for override in overrides if "." not in override.split("=")[0]]
-    return check_config(config, cli.reference_config(command, chosen))
+    return check_config(config, composition.reference_config(command, chosen))
 
 
 def made(world, variant):

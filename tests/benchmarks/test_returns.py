@@ -201,7 +201,7 @@ def test_cells_of_which_none_was_trained_are_told_and_what_was_recorded_stays(
 
 
 def test_the_grid_trains_with_options_that_the_configuration_knows():
-    from agents.cli import reference_config
+    from agents.composition import reference_config
 
     for variant in returns.VARIANTS.values():
         config = reference_config("train", list(variant.options))

@@ -4,9 +4,11 @@ import subprocess
 import sys
 
 import pytest
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from agents import cli
+from agents.composition import CONFIGS, as_hydra_reads
 from tests.command_line import QUICK, ROOT, TINY
 from tests.command_line import train as run_train
 
@@ -186,8 +188,8 @@ def test_whole_floats_and_underscores_are_whole_numbers(command, tmp_path):
 
 def test_the_same_computation_has_the_same_name_however_it_is_written():
     def name(*overrides):
-        with cli.initialize_config_dir(str(cli.CONFIGS), version_base="1.3"):
-            config = cli.compose("train", list(overrides), return_hydra_config=True)
+        with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+            config = compose("train", list(overrides), return_hydra_config=True)
             return cli.name_of(cli.checked(config, config.hydra), config.hydra)
 
     usual = name()
@@ -217,8 +219,8 @@ def test_a_challenge_that_does_not_fit_is_told_in_one_line(command):
 
 def test_a_grid_is_asked_for_at_any_place_of_the_command():
     wanted = ["-m", "brain=mlp", "seed=0,1"]
-    assert cli.as_hydra_reads(["brain=mlp", "-m", "seed=0,1"], "train") == wanted
-    assert cli.as_hydra_reads(["brain=mlp", "seed=0,1"], "train") == wanted[1:]
+    assert as_hydra_reads(["brain=mlp", "-m", "seed=0,1"], "train") == wanted
+    assert as_hydra_reads(["brain=mlp", "seed=0,1"], "train") == wanted[1:]
 
 
 def test_a_mistyped_command_is_answered_before_torch_is_loaded(tmp_path):
