@@ -23,7 +23,7 @@ def evaluating(tmp_path):
     process = start("train.py", *EVALUATED, "run_dir=runs/ends", cwd=tmp_path)
     while "evaluating the result ..." not in (line := process.stdout.readline()):
         assert line, process.communicate()
-    wait_for(lambda: len(processes_of(tmp_path / "ends")) == 2)
+    wait_for(lambda: len(processes_of(tmp_path / "runs" / "ends")) == 2)
     yield process
     process.kill()
     process.communicate()
@@ -46,7 +46,7 @@ def test_a_stop_in_the_evaluation_says_what_is_missing_and_resuming_makes_it(
     assert err == "\nstopping without the evaluation (again: stop at once)\n"
     assert out.startswith("the training is complete; the evaluation, which it lacks: ")
     assert out.endswith("train.py resume=runs/ends\n") and out.count("\n") == 1
-    assert not processes_of(tmp_path / "ends")
+    assert not processes_of(tmp_path / "runs" / "ends")
     assert not (tmp_path / "runs" / "ends" / "evaluation.json").exists()
     code, out, err = command("resume=runs/ends")
     assert (code, err) == (0, "")
@@ -59,7 +59,7 @@ def test_a_stop_in_the_evaluation_says_what_is_missing_and_resuming_makes_it(
 def test_an_evaluation_does_not_outlive_a_training_that_is_killed(evaluating, tmp_path):
     evaluating.kill()
     evaluating.communicate(timeout=60)
-    wait_for(lambda: not processes_of(tmp_path / "ends"))
+    wait_for(lambda: not processes_of(tmp_path / "runs" / "ends"))
 
 
 def test_a_stop_in_the_last_update_makes_nothing_more_and_says_what_is_missing(
