@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("optuna", reason="the search extra is not installed")
 
-from agents import cli
+from agents import composition
 from agents.errors import UsageError
 from search.plan import read_plan
 from search.study import Study
@@ -69,7 +69,7 @@ def test_a_space_that_does_not_fit_is_told_in_one_line(line, told, tmp_path, mon
     shutil.copytree(CONFIGS, tmp_path / "conf")
     text = (CONFIGS / "search" / "ppo_rates.yaml").read_text()
     (tmp_path / "conf" / "search" / "mine.yaml").write_text(f"{text}  {line}\n")
-    monkeypatch.setattr(cli, "CONFIGS", tmp_path / "conf")
+    monkeypatch.setattr(composition, "CONFIGS", tmp_path / "conf")
     with pytest.raises(UsageError, match=told) as error:
         read_plan(["search=mine"])
     assert "\n" not in str(error.value)
