@@ -68,7 +68,7 @@ def answer(action: Callable[[], None], *, config_name: str) -> NoReturn:
         sys.exit(0)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # lets exceptions through to here
     try:
-        with _told_in_a_line(config_name):
+        with _ending_in_a_line(config_name):
             action()
     except CellFailed:
         _exit("some cells of the grid failed (see above); the same command retries them", FAILED)
@@ -166,7 +166,7 @@ def exit_code(error: Exception) -> int:
 
 
 @contextmanager
-def _told_in_a_line(config_name: str) -> Iterator[None]:
+def _ending_in_a_line(config_name: str) -> Iterator[None]:
     """End the process where what is inside cannot go on, and say why where somebody should know."""
     try:
         yield
@@ -187,7 +187,7 @@ def _launch(job: Callable[[DictConfig], None], config_name: str) -> None:
 
     @wraps(job)
     def checked_job(config: DictConfig) -> None:
-        with _told_in_a_line(config_name):  # Hydra would add words of its own to an exception
+        with _ending_in_a_line(config_name):  # Hydra would add words of its own to an exception
             job(checked(config, HydraConfig.get()))
 
     sys.argv[1:] = as_hydra_reads(sys.argv[1:], config_name)
