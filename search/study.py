@@ -5,24 +5,21 @@ is told the result, so that a running trial without an owner is one whose proces
 finds it goes on with it.
 """
 
-import fcntl
-import os
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import optuna
 from omegaconf import OmegaConf
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import Trial, TrialState
 
 from agents.config_check import differing_keys
 from agents.errors import UsageError
 from agents.run_folder import RunFolder, write_whole
 from brains.factory import factory_from_config
+from search.journal import alone, open_journal
 from search.plan import Plan
 
 TRUSTED = ("optuna.",)
@@ -45,9 +42,8 @@ class Study:
         plan.folder.mkdir(parents=True, exist_ok=True)
         with self._alone():
             self._require_same()
-            journal = JournalFileBackend(str(plan.folder / "journal.log"))
             self.optuna = optuna.create_study(
-                storage=JournalStorage(journal),
+                storage=JournalStorage(open_journal(plan.folder / "journal.log")),
                 study_name=plan.folder.name,
                 direction="maximize",
                 pruner=pruner,
@@ -107,15 +103,9 @@ class Study:
             raise
         return folder
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self) -> AbstractContextManager[None]:
         """Keep other processes from asking for trials meanwhile."""
-        handle = os.open(self.plan.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
+        return alone(self.plan.folder / ".lock")
 
     def _require_same(self) -> None:
         """Raise a UsageError if the folder holds a study of something else."""
