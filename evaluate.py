@@ -51,9 +51,12 @@ def evaluate(config: "DictConfig") -> None:
     if config.live:
         _watch(runs, config)
         return
+    comparing = config.compare and (len(runs) > 1 or bool(lesions))
+    if not (config.episodes or config.video or config.telemetry or comparing):
+        raise UsageError("episodes=0 asks for nothing: add video=true, telemetry=true or live=true")
     for run in runs:
         _look_at(run, config, lesions, among_others=len(runs) > 1)
-    if config.compare and (len(runs) > 1 or lesions):
+    if comparing:
         _compare(runs, strangers, config)
 
 

@@ -50,6 +50,13 @@ def controllers() -> dict[str, Callable[[], RecurrentModule[Any]]]:
     return {name: _builder(config) for name, config in configs.items()}
 
 
+def world_model(option: str, layout: Layout, **changes: Any) -> Any:
+    """Return a world model of `conf/`, with the same first weights at every call."""
+    config = described_by(OPTIONS / "world_model" / f"{option}.yaml")
+    torch.manual_seed(0)
+    return factory_from_config({**config, **changes}, trusted=("brains.",))(layout=layout)
+
+
 def _builder(config: Any) -> Callable[[], RecurrentModule[Any]]:
     if "hidden_size" in config:
         config["hidden_size"] = 12

@@ -83,8 +83,9 @@ def test_evaluating_what_is_not_there_is_told_in_one_line(mistake, command):
 
 def test_an_option_that_would_do_nothing_to_one_run_is_told_before_it_is_evaluated(command):
     assert command(*TINY, "total_steps=32", "run_dir=r")[0] == 0
-    options = ("runs=r", "episodes=1", "num_threads=1")
+    options = ("runs=r", "num_threads=1")
     for override, told in (
+        ("episodes=0", "episodes=0 asks for nothing: add video=true, telemetry=true or live=true"),
         ("reference=foo", "unknown reference 'foo'; did you mean 'mlp'?"),
         ("reference=mlp", "reference=... is for comparing several runs: name more, or none"),
         ("checkpoint=step_000000999", "r has no checkpoint 'step_000000999'; the nearest is "
