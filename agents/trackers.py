@@ -8,8 +8,10 @@ import os
 import secrets
 import sys
 import textwrap
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal, cast
@@ -58,6 +60,7 @@ class TensorBoardTracker(Tracker):
         """Open an event file that replaces what came after `env_steps`."""
         from torch.utils.tensorboard import SummaryWriter
 
+        threading.excepthook = partial(_tell_of_others, threading.excepthook)
         self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=env_steps + 1)
         text = OmegaConf.to_yaml(config)
         self._writer.add_text("config", textwrap.indent(text, "    "), env_steps)
@@ -93,6 +96,14 @@ class TensorBoardTracker(Tracker):
         """Close the event file."""
         del failed  # an event file has no place for it
         self._writer.close()
+
+
+def _tell_of_others(
+    tell: Callable[[threading.ExceptHookArgs], object], failure: threading.ExceptHookArgs
+) -> None:
+    """Tell how a thread ended, but TensorBoard's: the tracker's next call raises the same error."""
+    if not type(failure.thread).__module__.startswith("tensorboard."):
+        tell(failure)
 
 
 class WandbTracker(Tracker):

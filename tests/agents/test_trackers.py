@@ -2,14 +2,17 @@
 
 import io
 import json
+import resource
 import struct
+import threading
 
 import pytest
+from omegaconf import OmegaConf
 from PIL import Image
 
 from agents.evaluation import read_record
 from agents.progress import read_progress
-from agents.trackers import evaluation_means
+from agents.trackers import TensorBoardTracker, Trackers, evaluation_means
 from tests.command_line import QUICK, SMALL, run
 
 CELL = ("env=InvertedPendulum-v5", "brain=mlp", *QUICK, *SMALL["ppo"], "run_dir=run")
@@ -105,6 +108,23 @@ def test_tensorboard_shows_configuration_film_and_table(tracked):
             ("deterministic", 0, *(record["deterministic"][k][0] for k in ("returns", "lengths"))),
         )
     )
+
+
+def test_a_disk_that_is_full_ends_tensorboard_in_one_line(tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)  # put back afterwards
+    trackers = Trackers({"tensorboard": TensorBoardTracker()})
+    trackers.start(tmp_path, OmegaConf.create(), 0)
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, most[1]))
+    try:
+        for step in range(200):
+            trackers.log({f"value_{name}": 0.5 for name in range(20)}, step)
+        trackers.finish(failed=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    out, err = capfd.readouterr()
+    assert err == "tracker tensorboard failed and is left out: [Errno 27] File too large\n"
+    assert not out
 
 
 def test_an_offline_run_of_wandb_holds_the_numbers_the_configuration_film_and_table(tracked):
