@@ -72,7 +72,7 @@ def _open_encoder(path: Path, frames_per_second: float) -> Any:
         codec="libx264",
         pixelformat="yuv420p",
         macro_block_size=SIDE_MULTIPLE,
-        ffmpeg_log_level="error",
+        ffmpeg_log_level="fatal",  # of what else goes wrong _explained tells
         output_params=["-preset", "veryfast", "-crf", "20", "-movflags", "+faststart"],
     )
 
@@ -83,6 +83,6 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, ImportError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).partition("FFMPEG COMMAND")[0].split())[:200]
         message = f"{path} could not be encoded ({reason}): is there room on the disk, and ffmpeg"
         raise RenderingError(f"{message} (pip install imageio-ffmpeg)?") from error

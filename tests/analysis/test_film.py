@@ -1,4 +1,5 @@
 import json
+import resource
 import subprocess
 from itertools import pairwise
 
@@ -14,6 +15,7 @@ from agents.composition import reference_config
 from agents.run_folder import RunFolder
 from analysis import stage
 from analysis import view as views
+from analysis.encoding import writing
 from analysis.film import film
 from analysis.run_films import film_run
 from envs.headless import WHY_NOT
@@ -163,6 +165,25 @@ def test_an_encoder_that_fails_is_reported_in_one_line(cheetah, tmp_path, monkey
     with pytest.raises(envs.RenderingError, match="could not be encoded") as caught:
         film(Shaker(6), cheetah, tmp_path / "film.mp4", seconds=0.2, **SMALL)
     assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_encoder_that_finds_no_room_is_reported_in_one_line(tmp_path, capfd):
+    frames = np.random.default_rng(0).integers(0, 255, (60, 128, 128, 3), dtype=np.uint8)
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, most[1]))
+    try:
+        with (
+            pytest.raises(envs.RenderingError, match="is there room on the disk") as caught,
+            writing(tmp_path / "film.mp4", 30.0) as append,
+        ):
+            for frame in frames:
+                append(frame)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert "\n" not in str(caught.value)
+    assert "FFMPEG" not in str(caught.value)
+    assert capfd.readouterr().err == ""
     assert list(tmp_path.iterdir()) == []
 
 
