@@ -22,22 +22,13 @@ def evaluate(config: "DictConfig") -> None:
     """Evaluate every run that is named; film it if asked; compare several, and lesioned ones."""
     import torch
 
-    from agents.device import require_device
     from agents.errors import UsageError
     from agents.lesions import lesions_of
-    from agents.training_run import require_names
     from analysis.ablation import reference_of
     from analysis.groups import group_runs
     from analysis.runs import find_runs, read_runs
 
-    least_values = {"episodes": 0, "num_envs": 1, "num_threads": 1, "seed": 0, "embed_films": 0}
-    for key, least in least_values.items():
-        if config[key] < least:
-            raise UsageError(f"{key} must be at least {least}, got {config[key]}")
-    if not 0 <= config.port <= 65535:
-        raise UsageError(f"port must be at least 0 and at most 65535, got {config.port}")
-    require_names(config, "reference", "output")
-    require_device(config.device)
+    _require_sound(config)
     lesions = lesions_of(config.lesion)
     if lesions and config.video:
         raise UsageError("films show the intact brain: leave out video=true or lesion=...")
@@ -58,6 +49,22 @@ def evaluate(config: "DictConfig") -> None:
         _look_at(run, config, lesions, among_others=len(runs) > 1)
     if comparing:
         _compare(runs, strangers, config)
+
+
+def _require_sound(config: "DictConfig") -> None:
+    """Raise a UsageError if a number is out of range, a name empty or a device not here."""
+    from agents.device import require_device
+    from agents.errors import UsageError
+    from agents.training_run import require_names
+
+    least_values = {"episodes": 0, "num_envs": 1, "num_threads": 1, "seed": 0, "embed_films": 0}
+    for key, least in least_values.items():
+        if config[key] < least:
+            raise UsageError(f"{key} must be at least {least}, got {config[key]}")
+    if not 0 <= config.port <= 65535:
+        raise UsageError(f"port must be at least 0 and at most 65535, got {config.port}")
+    require_names(config, "reference", "output")
+    require_device(config.device)
 
 
 def _look_at(run: Path, config: "DictConfig", lesions: "Lesions", *, among_others: bool) -> None:

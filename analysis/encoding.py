@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import imageio
+import imageio_ffmpeg
 
 from analysis.stage import Frame
 from envs import RenderingError
@@ -48,15 +49,21 @@ def writing(path: Path, frames_per_second: float) -> Iterator[Callable[[Frame], 
         with _explained(path):
             writer = _open_encoder(aside, frames_per_second)
 
+        frames = 0
+
         def append(frame: Frame) -> None:
+            nonlocal frames
             with _explained(path):
                 writer.append_data(frame)
+            frames += 1
 
         try:
             yield append
         finally:
             with _explained(path):
                 writer.close()
+        with _explained(path):
+            _require_whole(aside, frames)
         aside.chmod(0o644)
         aside.replace(path)
     finally:
@@ -75,6 +82,20 @@ def _open_encoder(path: Path, frames_per_second: float) -> Any:
         ffmpeg_log_level="fatal",  # of what else goes wrong _explained tells
         output_params=["-preset", "veryfast", "-crf", "20", "-movflags", "+faststart"],
     )
+
+
+def _require_whole(path: Path, frames: int) -> None:
+    """Raise an OSError if a film is not all there: that the encoder failed at its end is not told.
+
+    Where the disk was full by then, the file may lack the frames that were still held back, or the
+    index without which no player opens it.
+    """
+    try:
+        written, _ = imageio_ffmpeg.count_frames_and_secs(str(path))
+    except RuntimeError:
+        written = 0
+    if written != frames:
+        raise OSError(f"{written} of {frames} frames were written")
 
 
 @contextmanager
