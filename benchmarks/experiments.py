@@ -36,6 +36,10 @@ WORLDS = {
         "env=Reach", "+env.kwargs.joints=3", "challenge=motor_remap", "challenge.severity=medium",
         "agent.segment_length=32",
     ),
+    "reach_3_remapped_long": (
+        "env=Reach", "+env.kwargs.joints=3", "challenge=motor_remap", "challenge.severity=medium",
+        "agent.n_steps=128", "agent.segment_length=128",
+    ),
     "walker": ("env=Walker2d-v5",),
     "quadruped_losing_a_leg": (
         "env=Quadruped", "challenge=leg_loss", "challenge.severity=hard",
@@ -259,6 +263,17 @@ EXPERIMENTS = {
         variants=REMAPPED,
         steps=3_000_000,  # at a million GRUs with and without fast weights still get better
         reference="full",
+        tests=HELD_OUT,
+        lesions=REMAPPED_LESIONS,
+        lesioned_in="held_out",
+    ),
+    "reach_remap_3_long": Experiment(
+        "What do fast weights and dopamine help such an arm if gradients flow through 128 steps, "
+        "from before a change to long after it?",
+        worlds=("reach_3_remapped_long",),
+        variants=tuple(name for name in REMAPPED if name != "gru_matched"),
+        steps=3_000_000,
+        reference="gru_alone",
         tests=HELD_OUT,
         lesions=REMAPPED_LESIONS,
         lesioned_in="held_out",
