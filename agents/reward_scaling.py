@@ -74,11 +74,18 @@ class RewardScaler:
 
     def training_state(self) -> dict[str, Any]:
         """Return everything that decides the future."""
-        moments = {"mean": self.mean, "variance": self.variance, "count": self.count}
-        return {"running": self.running.copy(), **moments}
+        return {"running": self.running.copy(), **self.learned_state()}
 
     def load_training_state(self, tree: dict[str, Any]) -> None:
         """Go on from `training_state`."""
         self.running = np.array(tree["running"])
+        self.load_learned_state(tree)
+
+    def learned_state(self) -> dict[str, Any]:
+        """Return what is known of returns, which stays true in other rows."""
+        return {"mean": self.mean, "variance": self.variance, "count": self.count}
+
+    def load_learned_state(self, tree: dict[str, Any]) -> None:
+        """Scale rewards as when `learned_state` or `training_state` was taken."""
         self.mean, self.variance = tree["mean"], tree["variance"]
         self.count = tree["count"]

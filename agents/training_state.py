@@ -61,9 +61,9 @@ def read_agent_state(model: "BrainPPO") -> dict[str, Any]:
         "last_observation": deepcopy(model._last_obs),
         "last_episode_starts": deepcopy(model._last_episode_starts),
         "brain_state": [leaf.clone() for leaf in tree_leaves(model.brain_state)],
-        "reward_scaler": model.reward_scaler.training_state(),
         "global_generators": read_global_generators(),
         **read_learned_state(model),
+        "reward_scaler": model.reward_scaler.training_state(),
     }
 
 
@@ -74,6 +74,7 @@ def read_learned_state(model: "BrainPPO") -> dict[str, Any]:
         "brain": deepcopy(model.brain.state_dict()),
         "optimizer": deepcopy(model.policy.optimizer.state_dict()),
         "self_taught_optimizer": None if own is None else deepcopy(own.state_dict()),
+        "reward_scaler": model.reward_scaler.learned_state(),
         "learning_rate": model.rate.training_state(),
         "generator": model.generator.get_state(),
         "prediction_generator": model.policy.generator.get_state(),
@@ -106,6 +107,8 @@ def load_learned_state(model: "BrainPPO", tree: dict[str, Any]) -> None:
     _load_optimizer(model.policy.optimizer, tree["optimizer"])
     if model.policy.self_taught_optimizer is not None:
         _load_optimizer(model.policy.self_taught_optimizer, tree["self_taught_optimizer"])
+    if "reward_scaler" in tree:  # agents that were saved by older versions have none
+        model.reward_scaler.load_learned_state(tree["reward_scaler"])
     model.rate.load_training_state(tree["learning_rate"])
     model.generator.set_state(tree["generator"])
     model.policy.generator.set_state(tree["prediction_generator"])

@@ -221,6 +221,17 @@ def test_a_saved_agent_acts_as_before(name, tmp_path):
     assert on.num_timesteps == 2 * 32 * ROWS
 
 
+def test_a_loaded_agent_goes_on_learning_with_rewards_in_the_unit_of_its_critic(tmp_path):
+    model = small_ppo("mlp")
+    model.learn(4 * 32 * ROWS)
+    model.save(tmp_path / "agent")
+    loaded = BrainPPO.load(tmp_path / "agent", env=pendulums(name="mlp"))
+    assert loaded.reward_scaler.learned_state() == model.reward_scaler.learned_state()
+    assert loaded.reward_scaler.deviation == pytest.approx(float(loaded.brain.reward_deviation))
+    bodies = envs.make_vec_env("InvertedPendulum-v5", num_envs=2 * ROWS, num_threads=1)
+    BrainPPO.load(tmp_path / "agent", env=bodies).learn(32 * 2 * ROWS)
+
+
 def test_a_ready_made_brain_must_be_given_again_when_loading(tmp_path):
     env = pendulums()
     brain = brain_from_config(described("gru"), env.observation_space, env.action_space)
