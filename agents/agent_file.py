@@ -27,6 +27,10 @@ HYPERPARAMETERS = {
     "value_coefficient": "vf_coef",
     "entropy_coefficient": "ent_coef",
     "max_grad_norm": "max_grad_norm",
+    "self_taught_rate": "self_taught_rate",
+    "self_taught_epochs": "self_taught_epochs",
+    "verbose": "verbose",
+    "stats_window_size": "_stats_window_size",
     "seed": "seed",
 }
 """Constructor arguments, and the attributes that hold them."""

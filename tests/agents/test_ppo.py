@@ -1,3 +1,4 @@
+import inspect
 from pathlib import Path
 
 import gymnasium
@@ -11,6 +12,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 
 import envs
 from agents import BrainPPO
+from agents.agent_file import HYPERPARAMETERS
 from agents.errors import CheckpointError, NonFiniteError, UsageError
 from agents.learning_rate import LinearRate
 from brains import brain_from_config
@@ -219,6 +221,22 @@ def test_a_saved_agent_acts_as_before(name, tmp_path):
     on = BrainPPO.load(tmp_path / "agent", env=pendulums(name=name))
     on.learn(32 * ROWS, reset_num_timesteps=False)
     assert on.num_timesteps == 2 * 32 * ROWS
+
+
+def test_an_agent_is_loaded_with_the_hyperparameters_that_it_was_made_with(tmp_path):
+    usual = set(inspect.signature(BrainPPO).parameters)
+    usual -= {"brain", "env", "device", "learning_rate", "_setup"}
+    assert set(HYPERPARAMETERS) == usual
+    given = {
+        "n_steps": 64, "segment_length": 8, "n_epochs": 3, "n_minibatches": 4, "gamma": 0.9,
+        "gae_lambda": 0.8, "clip_range": 0.3, "value_coefficient": 0.7, "verbose": 1,
+        "entropy_coefficient": 0.01, "max_grad_norm": 0.6, "self_taught_rate": 1e-4,
+        "self_taught_epochs": 2, "stats_window_size": 7, "seed": 3,
+    }  # fmt: skip
+    assert set(given) == usual
+    BrainPPO(described("mlp"), pendulums(name="mlp"), **given).save(tmp_path / "agent")
+    loaded = BrainPPO.load(tmp_path / "agent")
+    assert {name: getattr(loaded, held) for name, held in HYPERPARAMETERS.items()} == given
 
 
 def test_a_loaded_agent_goes_on_learning_with_rewards_in_the_unit_of_its_critic(tmp_path):
