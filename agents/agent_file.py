@@ -133,5 +133,20 @@ def load_agent(
     require_same_sizes(model.observation_space, senses, what="senses", path=path)
     require_same_sizes(model.action_space, actions, what="actions", path=path)
     model._setup_model()
-    load_learned_state(model, tree["learned"])
+    load_learned_state(model, {**tree["learned"], **_made_anew(model, changes)})
+    own = model.policy.self_taught_optimizer
+    if own is not None and "self_taught_rate" in changes:
+        for group in own.param_groups:
+            group["lr"] = model.self_taught_rate
     return model
+
+
+def _made_anew(model: "BrainPPO", changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the state of what is changed at loading: it begins as it was made."""
+    state: dict[str, Any] = {}
+    if "learning_rate" in changes:
+        state["learning_rate"] = model.rate.training_state()
+    if "seed" in changes:
+        state["generator"] = model.generator.get_state()
+        state["prediction_generator"] = model.policy.generator.get_state()
+    return state

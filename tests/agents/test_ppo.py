@@ -14,7 +14,7 @@ import envs
 from agents import BrainPPO
 from agents.agent_file import HYPERPARAMETERS
 from agents.errors import CheckpointError, NonFiniteError, UsageError
-from agents.learning_rate import LinearRate
+from agents.learning_rate import KLAdaptiveRate, LinearRate
 from brains import brain_from_config
 from brains.recurrent import tree_leaves
 
@@ -237,6 +237,29 @@ def test_an_agent_is_loaded_with_the_hyperparameters_that_it_was_made_with(tmp_p
     BrainPPO(described("mlp"), pendulums(name="mlp"), **given).save(tmp_path / "agent")
     loaded = BrainPPO.load(tmp_path / "agent")
     assert {name: getattr(loaded, held) for name, held in HYPERPARAMETERS.items()} == given
+
+
+@pytest.mark.parametrize("saved_with", [3e-4, None])
+def test_a_loaded_agent_learns_at_the_rates_that_are_asked_for(saved_with, tmp_path):
+    model = small_ppo("full", learning_rate=saved_with)
+    model.learn(32 * ROWS)
+    model.save(tmp_path / "agent")
+    rate = KLAdaptiveRate(
+        initial=2e-5, minimum=1e-5, maximum=3e-5, kl_low=0.01, kl_high=0.02, factor=1.5,
+        anneal=False,
+    )  # fmt: skip
+    loaded = BrainPPO.load(tmp_path / "agent", learning_rate=rate, self_taught_rate=1e-4)
+    assert loaded.rate.rate(1.0) == 2e-5
+    own = loaded.policy.self_taught_optimizer
+    assert [group["lr"] for group in own.param_groups] == [1e-4]
+
+
+def test_an_agent_that_is_loaded_with_another_seed_explores_otherwise(tmp_path):
+    small_ppo("mlp").save(tmp_path / "agent")
+    loaded = [BrainPPO.load(tmp_path / "agent", seed=seed) for seed in (1, 1, 2)]
+    one, again, other = (model.generator.get_state() for model in loaded)
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
 
 
 def test_a_loaded_agent_goes_on_learning_with_rewards_in_the_unit_of_its_critic(tmp_path):
