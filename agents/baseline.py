@@ -65,7 +65,8 @@ class Baseline(BaseAlgorithm):
             raise ValueError(f"{type(self).__name__} brings its own network: leave brain=... out")
         several = isinstance(env.observation_space, spaces.Dict)
         policy = self.POLICY_OF_MODALITIES if several else self.POLICY
-        self.normaliser = AlignedNormalize(env) if normalise else None
+        # Rewards are divided by the spread of the sum that the critic is to foretell.
+        self.normaliser = AlignedNormalize(env, gamma=options["gamma"]) if normalise else None
         super().__init__(policy, self.normaliser or env, **options)
         self.set_logger(Logger(None, []))
 

@@ -38,6 +38,14 @@ def test_an_untrained_copy_in_other_bodies_acts_like_the_trained_one(agent):
     np.testing.assert_array_equal(actions, expected)
 
 
+@pytest.mark.parametrize("agent", ["sb3_ppo", "sb3_recurrent_ppo"])
+def test_rewards_are_scaled_by_returns_with_the_learners_own_discount(agent):
+    learner = build(agent, "agent.gamma=0.5")
+    learner.learn(64)
+    assert learner.normaliser.gamma == learner.gamma == 0.5
+    assert learner.normaliser.returns.max() < 2.0  # of rewards of 1
+
+
 @pytest.mark.parametrize("agent", BASELINES)
 def test_predicting_leaves_the_training_state_as_it_was(agent):
     learner = build(agent)
