@@ -231,8 +231,7 @@ class BrainPPO(OnPolicyAlgorithm):
         new_obs, rewards, dones, infos = env.step(body_action)
         self.num_timesteps += env.num_envs
         callback.update_locals(locals())
-        if not callback.on_step():
-            return False
+        go_on = callback.on_step()  # even if not, what was lived is taken in: learning may go on
         self._update_info_buffer(infos, dones)
         scaled = self.reward_scaler(rewards, dones)
         self.brain.reward_deviation.fill_(self.reward_scaler.deviation)
@@ -243,7 +242,7 @@ class BrainPPO(OnPolicyAlgorithm):
         if self.rollout.filled % self.segment_length == 0:
             for name, value in self.brain.activity(self.brain_state).items():
                 self._activity[name].append(value)
-        return True
+        return go_on
 
     def _restarted(self, state: Any) -> Any:
         """Return the memory with rows restarted whose next observation begins an episode."""

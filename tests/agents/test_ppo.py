@@ -262,6 +262,21 @@ def test_an_agent_that_is_loaded_with_another_seed_explores_otherwise(tmp_path):
     assert not torch.equal(one, other)
 
 
+def test_a_learner_that_a_callback_stopped_knows_where_its_bodies_are():
+    class StopWhereAPoleFalls(BaseCallback):
+        def _on_step(self):
+            return not self.locals["dones"].any()
+
+    model = small_ppo("mlp")
+    model.learn(1000, callback=StopWhereAPoleFalls())
+    bodies = model.get_env()
+    np.testing.assert_array_equal(model._last_obs, bodies.last_observation())
+    fallen = bodies.engine.elapsed == 0
+    assert fallen.any()
+    np.testing.assert_array_equal(model._last_episode_starts, fallen)
+    assert not model.reward_scaler.running[fallen].any()
+
+
 def test_a_loaded_agent_goes_on_learning_with_rewards_in_the_unit_of_its_critic(tmp_path):
     model = small_ppo("mlp")
     model.learn(4 * 32 * ROWS)
