@@ -40,7 +40,8 @@ def policy_step(policy: BrainPolicy, batch: Minibatch, objective: Objective) -> 
     output, _ = policy.brain.unroll(batch.percepts, batch.episode_start, batch.state)
     log_ratio = policy.distribution.log_prob(output, batch.actions) - batch.log_probs
     advantages = batch.advantages
-    advantages = (advantages - advantages.mean()) / (advantages.std() + SMALLEST_DEVIATION)
+    if advantages.numel() > 1:  # a single one has no spread
+        advantages = (advantages - advantages.mean()) / (advantages.std() + SMALLEST_DEVIATION)
     policy_loss = clipped_surrogate(log_ratio, advantages, objective.clip_range)
     value_loss = torch.nn.functional.mse_loss(output.value, batch.returns)
     entropy = policy.distribution.entropy(output).mean()

@@ -277,6 +277,12 @@ def test_a_learner_that_a_callback_stopped_knows_where_its_bodies_are():
     assert not model.reward_scaler.running[fallen].any()
 
 
+def test_a_minibatch_may_be_a_single_step():
+    model = small_ppo("mlp", n_steps=4, segment_length=1, n_minibatches=4 * ROWS, n_epochs=1)
+    model.learn(2 * 4 * ROWS)
+    assert model.updates == 2
+
+
 def test_a_loaded_agent_goes_on_learning_with_rewards_in_the_unit_of_its_critic(tmp_path):
     model = small_ppo("mlp")
     model.learn(4 * 32 * ROWS)
