@@ -24,6 +24,7 @@ from brains.neuromodulation import NoNeuromodulator
 from brains.perception import DirectPerception
 from brains.plasticity import NoPlasticity
 from brains.reflex import LinearReflex, NoReflex
+from brains.senses import ALIVE
 from brains.spiking import SpikingController
 from brains.world_model import NoWorldModel
 
@@ -139,13 +140,17 @@ def _refusal(what: str, setting: str) -> ExportError:
 
 def _surroundings(brain: Brain, dt: float) -> dict[str, Any]:
     senses = brain.senses
-    deviation = (senses.variance + senses.epsilon).sqrt()
+    heard, columns = senses.layout.heard, senses.layout.columns
+    mean, deviation = senses.mean.clone(), (senses.variance + senses.epsilon).sqrt()
+    if ALIVE in columns:  # which is shifted, not normalised
+        mean[columns[ALIVE]] = deviation[columns[ALIVE]] = 1.0
+    named = [name for name, at in columns.items() if at.start in heard.tolist()]
     return {
         "dt": dt,
         "integration": "forward Euler",
-        "senses": " ".join(f"{name}:{size}" for name, size in senses.sizes.items()),
-        "senses_mean": _numbers(senses.mean),
-        "senses_deviation": _numbers(deviation),
+        "senses": " ".join(f"{name}:{senses.sizes[name]}" for name in named),
+        "senses_mean": _numbers(mean[heard]),
+        "senses_deviation": _numbers(deviation[heard]),
         "senses_clip": senses.clip,
     }
 

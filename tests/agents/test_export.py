@@ -126,6 +126,28 @@ def test_what_lies_around_the_graph_travels_with_it(run, tmp_path):
     assert float(metadata["senses_clip"]) == brain.senses.clip
 
 
+@pytest.mark.parametrize("alive", [1.0, 0.0])
+def test_what_lies_around_the_graph_makes_its_input_of_what_is_sensed(alive, tmp_path):
+    senses = {**AGENTS["ppo"][1]["senses"], "private": ["reward"]}
+    described = {**AGENTS["ppo"][1], "controller": SPIKING, "senses": senses}
+    config = config_of("ppo", tmp_path, brain=described, feedback=["reward", "alive"])
+    model = build_agent(config, make_env(config))
+    model.learn(256, None)
+    observation = model._last_obs
+    observation["alive"] = np.full_like(observation["alive"], alive)
+    graph = spiking_graph(model.brain, dt=0.01)
+    around = graph.metadata
+    assert around["senses"] == "alive:11 senses:11"  # reward is not for the controller's ears
+    sensed = np.concatenate([observation["alive"], observation["senses"]], axis=1)
+    given = (sensed - around["senses_mean"]) / around["senses_deviation"]
+    given = given.clip(-around["senses_clip"], around["senses_clip"])
+    assert graph.nodes["input"].input_type["input"] == given.shape[1]
+    with torch.no_grad():
+        whole = {name: torch.as_tensor(values) for name, values in observation.items()}
+        heard = model.brain.senses.layout.hear(model.brain.senses(whole))
+    np.testing.assert_allclose(given, heard.numpy(), atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("change", "way_out"),
     [
