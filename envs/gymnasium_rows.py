@@ -98,9 +98,11 @@ class GymnasiumVecEnv(DummyVecEnv):
         if self.actions.dtype.kind == "f" and not np.isfinite(self.actions).all():
             raise self._physics_error(self.actions, "was given a non-finite action")
         observations, rewards, dones, infos = super().step_wait()
-        for array in (rewards, *self.buf_obs.values()):
-            if array.dtype.kind == "f" and np.isnan(array).any():
+        for array in self.buf_obs.values():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
                 raise self._physics_error(array, "became non-finite")
+        if np.isnan(rewards).any():  # what is merely too large, learners tell with its size
+            raise self._physics_error(rewards, "earned nan")
         self._episode_return += rewards
         self._episode_length += 1
         told = [self._told(row, infos[row]) if done else {} for row, done in enumerate(dones)]

@@ -8,10 +8,13 @@ import envs
 
 
 class Broken(gymnasium.Env):
-    """Senses NaN in its third step."""
+    """Senses what is no number in its third step."""
 
     observation_space = gymnasium.spaces.Box(-1, 1, (1,))
     action_space = gymnasium.spaces.Box(-1, 1, (1,))
+
+    def __init__(self, value=np.nan):
+        self.value = value
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
@@ -20,7 +23,7 @@ class Broken(gymnasium.Env):
 
     def step(self, action):
         self.steps += 1
-        value = np.nan if self.steps == 3 else 0.0
+        value = self.value if self.steps == 3 else 0.0
         return np.array([value], np.float32), 0.0, False, False, {}
 
 
@@ -76,7 +79,10 @@ def test_the_same_seed_gives_the_same_trajectory():
     assert not np.array_equal(observations(1), observations(2))
 
 
-def test_a_sense_that_becomes_nan_stops_with_its_row_and_step(broken):
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_sense_that_is_no_longer_finite_stops_with_its_row_and_step(broken, value):
+    for body in broken.envs:
+        body.unwrapped.value = value
     broken.reset()
     for _ in range(2):
         broken.step(np.zeros((2, 1), np.float32))
