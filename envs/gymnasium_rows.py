@@ -86,6 +86,8 @@ class GymnasiumVecEnv(DummyVecEnv):
         observations = super().reset()
         self._episode_return[:] = 0.0
         self._episode_length[:] = 0
+        for array in self.buf_obs.values():
+            self._require_finite(array, "began non-finite", step=0)
         self._cut_short[:] = False
         if self._stagger_next_reset:
             for row, env in enumerate(self.envs):
@@ -95,14 +97,15 @@ class GymnasiumVecEnv(DummyVecEnv):
 
     def step_wait(self) -> VecEnvStepReturn:
         """Advance every row; return observations, rewards, dones and infos."""
-        if self.actions.dtype.kind == "f" and not np.isfinite(self.actions).all():
-            raise self._physics_error(self.actions, "was given a non-finite action")
+        self._require_finite(self.actions, "was given a non-finite action")
         observations, rewards, dones, infos = super().step_wait()
         for array in self.buf_obs.values():
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise self._physics_error(array, "became non-finite")
+            self._require_finite(array, "became non-finite")
         if np.isnan(rewards).any():  # what is merely too large, learners tell with its size
-            raise self._physics_error(rewards, "earned nan")
+            raise self._physics_error(int(np.flatnonzero(np.isnan(rewards))[0]), "earned nan")
+        for row in np.flatnonzero(dones):
+            if infos[row]["TimeLimit.truncated"]:  # what a fallen body sensed nobody looks at
+                self._require_last_finite(int(row), infos[row]["terminal_observation"])
         self._episode_return += rewards
         self._episode_length += 1
         told = [self._told(row, infos[row]) if done else {} for row, done in enumerate(dones)]
@@ -122,10 +125,20 @@ class GymnasiumVecEnv(DummyVecEnv):
             }
         return told
 
-    def _physics_error(self, array: np.ndarray, what: str) -> PhysicsError:
-        row = int(np.argwhere(~np.isfinite(array))[0][0])
-        step = int(self._episode_length[row]) + 1
-        return PhysicsError(f"{self.name}: row {row} {what}, at its step {step}")
+    def _require_finite(self, array: np.ndarray, what: str, *, step: int = 1) -> None:
+        """Raise a PhysicsError that names the first row, [B, ...], with a number that is none."""
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise self._physics_error(int(np.argwhere(~np.isfinite(array))[0][0]), what, step=step)
+
+    def _require_last_finite(self, row: int, observation: Any) -> None:
+        senses = observation.values() if isinstance(observation, dict) else (observation,)
+        for array in map(np.asarray, senses):
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise self._physics_error(row, "became non-finite")
+
+    def _physics_error(self, row: int, what: str, *, step: int = 1) -> PhysicsError:
+        at = int(self._episode_length[row]) + step
+        return PhysicsError(f"{self.name}: row {row} {what}, at its step {at}")
 
     def last_observation(self) -> VecEnvObs:
         """Return what every row senses now."""

@@ -8,28 +8,31 @@ import envs
 
 
 class Broken(gymnasium.Env):
-    """Senses what is no number in its third step."""
+    """Senses what is no number in one of its steps, usually the third."""
 
     observation_space = gymnasium.spaces.Box(-1, 1, (1,))
     action_space = gymnasium.spaces.Box(-1, 1, (1,))
 
-    def __init__(self, value=np.nan):
-        self.value = value
+    def __init__(self, value=np.nan, at=3):
+        self.value, self.at = value, at
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
         self.steps = 0
-        return np.zeros(1, np.float32), {}
+        return self.sensed(), {}
 
     def step(self, action):
         self.steps += 1
-        value = self.value if self.steps == 3 else 0.0
-        return np.array([value], np.float32), 0.0, False, False, {}
+        return self.sensed(), 0.0, False, False, {}
+
+    def sensed(self):
+        return np.array([self.value if self.steps == self.at else 0.0], np.float32)
 
 
 @pytest.fixture
 def broken():
-    gymnasium.register("Broken-v0", entry_point=Broken, disable_env_checker=True)
+    options = {"disable_env_checker": True, "max_episode_steps": 5}
+    gymnasium.register("Broken-v0", entry_point=Broken, **options)
     yield envs.make_vec_env("Broken-v0", num_envs=2)
     del gymnasium.registry["Broken-v0"]
 
@@ -89,6 +92,20 @@ def test_a_sense_that_is_no_longer_finite_stops_with_its_row_and_step(broken, va
     with pytest.raises(
         envs.PhysicsError, match="Broken-v0: row 0 became non-finite, at its step 3"
     ):
+        broken.step(np.zeros((2, 1), np.float32))
+
+
+def test_so_does_one_in_the_first_or_the_last_step_of_an_episode(broken):
+    for body in broken.envs:
+        body.unwrapped.at = 0
+    with pytest.raises(envs.PhysicsError, match="row 0 began non-finite, at its step 0"):
+        broken.reset()
+    for body in broken.envs:
+        body.unwrapped.at = 5
+    broken.reset()
+    for _ in range(4):
+        broken.step(np.zeros((2, 1), np.float32))
+    with pytest.raises(envs.PhysicsError, match="row 0 became non-finite, at its step 5"):
         broken.step(np.zeros((2, 1), np.float32))
 
 
