@@ -112,7 +112,7 @@ def _measure(run: Path, config: "DictConfig", lesions: "Lesions") -> None:
 
     from agents.challenge_choice import title
     from agents.evaluation import KINDS, Conditions, evaluate_run, files_of
-    from agents.reward_traces import read_rewards
+    from agents.reward_traces import read_rewards, time_limit_of
     from analysis.adaptation import adaptation, as_line
 
     conditions = Conditions(
@@ -139,7 +139,8 @@ def _measure(run: Path, config: "DictConfig", lesions: "Lesions") -> None:
             f"  length {lengths.mean():,.0f}  ({returns.size} episodes)"
         )
         if record["challenge"]:
-            print(f"    {as_line(adaptation(read_rewards(files.rewards, kind)))}")
+            traces = read_rewards(files.rewards, kind, time_limit_of(record["env"]))
+            print(f"    {as_line(adaptation(traces))}")
     print(f"  {files.record}", flush=True)
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from agents.episodes import Episode
 from agents.run_folder import written_aside
+from envs.registration import native_spec
 
 NAME = "evaluation_rewards.npz"
 
@@ -21,20 +22,29 @@ class Trace(NamedTuple):
         onset: First step of the change.
         end: First step after it; None if it stayed.
         terminated: Whether the task ended the episode, not the clock.
+        time_limit: When the clock would have ended it, control steps; None where nobody knows.
     """
 
     rewards: NDArray[np.float64]
     onset: int
     end: int | None
     terminated: bool
+    time_limit: int | None = None
 
 
-def trace_of(episode: Episode) -> Trace:
+def time_limit_of(env_id: str) -> int | None:
+    """Return the time limit of a body, control steps; None of one that is not native."""
+    spec = native_spec(env_id)
+    return None if spec is None else spec.max_episode_steps
+
+
+def trace_of(episode: Episode, time_limit: int | None = None) -> Trace:
     """Return the trace of an episode; several challenges count from first onset to last end."""
     parts = list(episode.challenge.values())
     ends = [part["end"] for part in parts]
     end = None if None in ends else max(ends)
-    return Trace(episode.rewards, min(part["onset"] for part in parts), end, episode.terminated)
+    onset = min(part["onset"] for part in parts)
+    return Trace(episode.rewards, onset, end, episode.terminated, time_limit)
 
 
 def tell_challenges(episodes: Sequence[Episode]) -> dict[str, Any]:
@@ -73,8 +83,13 @@ def write_rewards(path: Path, lived: Mapping[str, Sequence[Episode]]) -> None:
         np.savez_compressed(file, **arrays)
 
 
-def read_rewards(path: Path, kind: str) -> list[Trace]:
+def read_rewards(path: Path, kind: str, time_limit: int | None = None) -> list[Trace]:
     """Return the traces of the episodes of a kind.
+
+    Args:
+        path: The file.
+        kind: Of the episodes.
+        time_limit: Of the body, as `time_limit_of` returns it.
 
     Raises:
         OSError: There is no such file.
@@ -83,7 +98,13 @@ def read_rewards(path: Path, kind: str) -> list[Trace]:
         rewards, episodes = arrays[f"{kind}_rewards"], arrays[f"{kind}_episodes"]
     ends = np.cumsum(episodes[:, 0])
     return [
-        Trace(rewards[stop - length : stop], onset, None if end < 0 else end, bool(terminated))
+        Trace(
+            rewards[stop - length : stop],
+            onset,
+            None if end < 0 else end,
+            bool(terminated),
+            time_limit,
+        )
         for stop, (length, onset, end, terminated) in zip(
             ends.tolist(), episodes.tolist(), strict=True
         )

@@ -16,7 +16,7 @@ steps after the onset, w = `window`, k = `instant`, and T the end of the change 
 
 T is that of the episode in which the change lasted shortest. Windows are cut where the trace is
 shorter; what would need steps that are not there is nan. An episode that the task ends earns 0 from
-then on: a body that has fallen goes on losing.
+then on, to the time limit: a body that has fallen goes on losing, also where all have fallen.
 
 Source: the measures follow the conventions of motor adaptation, such as Shadmehr and Mussa-Ivaldi
     1994, doi:10.1523/JNEUROSCI.14-05-03208.1994.
@@ -103,7 +103,7 @@ def aligned(traces: Sequence[Trace]) -> tuple[Floats, Floats, Floats]:
     Returns:
         Before, ending at the onset; under the change, from the onset; after its end; [B], [U], [A].
     """
-    length = max(len(trace.rewards) for trace in traces)
+    length = max(max(len(trace.rewards), trace.time_limit or 0) for trace in traces)
     before, under, after = [], [], []
     for trace in traces:
         rewards = trace.rewards

@@ -41,15 +41,16 @@ def episodes_of(
     return episodes
 
 
-def traces_of(path: Path, notes: list[str]) -> dict[str, list[Trace]]:
+def traces_of(path: Path, notes: list[str], *, time_limit: int | None) -> dict[str, list[Trace]]:
     """Return the rewards around a challenge's onset by kind, and note what is broken.
 
     Args:
         path: Of evaluation_rewards.npz; without it there are none.
         notes: Gets a line about everything that is not as it should be.
+        time_limit: Of the body, control steps; None where nobody knows.
     """
     try:
-        traces = {kind: read_rewards(path, kind) for kind in KINDS}
+        traces = {kind: read_rewards(path, kind, time_limit) for kind in KINDS}
     except FileNotFoundError:
         return {}
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:

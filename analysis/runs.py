@@ -18,7 +18,7 @@ from agents.errors import UsageError
 from agents.evaluation import files_of, lesioned_records, read_record
 from agents.progress import read_progress
 from agents.reward_traces import NAME as REWARDS
-from agents.reward_traces import Trace
+from agents.reward_traces import Trace, time_limit_of
 from agents.run_folder import RunFolder
 from analysis.evaluations import episodes_of, tested_of, traces_of
 from analysis.measures import costs, recovery
@@ -174,7 +174,8 @@ def _read_run(folder: Path, notes: list[str]) -> Run:
     rates = _column(rows, "steps_per_second")
     rates = rates[np.isfinite(rates)]
     known = np.isfinite(returns)
-    record, traces = read_record(folder), traces_of(folder / REWARDS, notes)
+    record, limit = read_record(folder), time_limit_of(config["env"]["id"])
+    traces = traces_of(folder / REWARDS, notes, time_limit=limit)
     world = world_of(config, record)
     if record is None:
         notes.append(f"{folder} was not evaluated: its final return is unknown")
@@ -213,10 +214,10 @@ def _task(config: Mapping[str, Any]) -> str:
 def _lesioned(folder: Path, intact: Run, notes: list[str]) -> list[Run]:
     """Return the run once more for each evaluation with lesions, without its learning curve."""
     config: Any = OmegaConf.to_container(RunFolder(folder).read_config())
-    nothing = np.zeros(0)
+    nothing, limit = np.zeros(0), time_limit_of(config["env"]["id"])
     lesioned: list[Run] = []
     for lesions, record in lesioned_records(folder).items():
-        traces = traces_of(files_of(folder, lesions).rewards, notes)
+        traces = traces_of(files_of(folder, lesions).rewards, notes, time_limit=limit)
         world = world_of(config, record)
         lesioned.append(
             intact._replace(

@@ -31,7 +31,7 @@ from agents.composition import CONFIGS
 from agents.episodes import live
 from agents.errors import UsageError
 from agents.evaluation import Conditions, describe, locate, make_evaluation_env, restore
-from agents.reward_traces import tell_challenges, trace_of
+from agents.reward_traces import tell_challenges, time_limit_of, trace_of
 from agents.run_folder import versions, write_whole
 from analysis.adaptation import adaptation
 from analysis.severity_bars import draw_severities
@@ -118,7 +118,8 @@ class Bench:
         record["lengths"] = [len(episode.rewards) for episode in episodes]
         record.update(tell_challenges(episodes))
         if cell.challenge != NOTHING:
-            measured = adaptation([trace_of(episode) for episode in episodes])._asdict()
+            limit = time_limit_of(config.env.id)
+            measured = adaptation([trace_of(each, limit) for each in episodes])._asdict()
             record["adaptation"] = {
                 key: None if math.isnan(value) else value for key, value in measured.items()
             }

@@ -79,6 +79,18 @@ def test_a_body_that_falls_earns_nothing_from_then_on():
     assert told.drop == 0
 
 
+def test_bodies_that_all_fall_go_on_losing_until_the_clock_would_have_ended_their_episodes():
+    def falls(onset):
+        return trace((2, onset + 5), onset=onset, terminated=True)._replace(time_limit=200)
+
+    told = measure(falls(60), falls(100))
+    assert told.area_lost == 2 * 95
+    assert told.loss == 2
+    assert told.drop == 0
+    one_stands = measure(falls(60), trace((2, 200), onset=100))
+    assert one_stands.area_lost == told.area_lost / 2
+
+
 def test_episodes_that_end_before_the_change_are_counted_and_left_out():
     told = measure(trace((2, 30), onset=100, terminated=True), trace((2, 200), onset=100))
     assert (told.episodes, told.unchanged) == (1, 1)

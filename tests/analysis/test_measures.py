@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 
-from agents.reward_traces import NAME, read_rewards
+from agents.episodes import Episode
+from agents.reward_traces import NAME, read_rewards, time_limit_of, write_rewards
 from analysis.adaptation import adaptation
 from analysis.compare import as_csv, as_text, compare
 from analysis.measures import costs, is_energy
@@ -51,6 +53,16 @@ def test_costs_and_adaptation_have_columns_as_soon_as_a_run_tells_them(make_run)
     assert comparison.rows[0].measures["drop at once"].value == pytest.approx(measured.drop)
     assert "nj_per_action_45_nm_low" in as_csv(comparison.rows)
     assert "drop_at_once_iqm" in as_csv(comparison.rows)
+
+
+def test_runs_that_all_fall_are_measured_to_the_time_limit_of_their_body(make_run):
+    run = make_run("a", onset=ONSET)
+    told = {"leg_loss": {"onset": 40, "end": None, "variant": "front"}}
+    fallen = [Episode(50.0, np.ones(50), terminated=True, challenge=told)]
+    write_rewards(run / NAME, {"deterministic": fallen, "exploring": fallen})
+    measures, limit = compare([run]).rows[0].measures, time_limit_of("Hopper-v5")
+    assert limit and measures["area lost"].value == limit - 50
+    assert measures["loss in the end"].value == 1
 
 
 def test_a_broken_file_of_rewards_is_said_and_spoils_nothing_else(make_run):
