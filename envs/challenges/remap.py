@@ -12,6 +12,7 @@ from envs.challenges.actuation import actuator_names
 from envs.challenges.base import Body, Challenge, Rows, Unsuited
 
 _MOST_VARIANTS = 1_000_000
+_TRIES = 20  # to find each variant of the senses, where few differ
 
 
 class SignedPermutations(Sequence[str]):
@@ -109,12 +110,13 @@ class SenseRemap(Challenge):
     """Some sensed numbers change places in a ring and, at random, signs.
 
     Only numbers of one modality change places, velocities among themselves; a share of each such
-    group is hit. Variants are drawn from a generator that depends on the body's senses alone.
+    group is hit. Variants are drawn from generators that depend on the body's senses alone, and no
+    two are alike: one that is held out is never met in training under another number.
 
         sensed = (1 - intensity) · true + intensity · P true
 
     Args:
-        count: Number of variants.
+        count: Number of variants; where senses are so few that fewer differ, those.
         **common: See `Challenge`; the levels hold `share`.
     """
 
@@ -126,21 +128,31 @@ class SenseRemap(Challenge):
 
     def fit(self, body: Body) -> Sequence[str]:
         """Draw the variants."""
-        groups = _alike(body)
-        size = body.senses_size
-        self._source = np.tile(np.arange(size), (self._count, 1))
-        self._sign = np.ones((self._count, size))
-        for index in range(self._count):
-            generator = np.random.default_rng((index, size))
-            for group in groups:
-                hit = round(self.level["share"] * group.size)
-                chosen = generator.choice(group, hit, replace=False)
-                self._source[index, chosen] = np.roll(chosen, 1)
-                # One that has nobody to change places with changes its sign.
-                self._sign[index, chosen] = -1.0 if hit == 1 else generator.choice((1, -1), hit)
+        groups, size = _alike(body), body.senses_size
+        found: dict[bytes, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
+        for index in range(_TRIES * self._count):
+            source, sign = self._draw(groups, np.random.default_rng((index, size)), size)
+            found.setdefault(source.tobytes() + sign.tobytes(), (source, sign))
+            if len(found) == self._count:
+                break
+        sources, signs = zip(*found.values(), strict=True)
+        self._source, self._sign = np.array(sources), np.array(signs)
         if (self._source == np.arange(size)).all() and (self._sign == 1).all():
             raise Unsuited("too few numbers of a kind for this severity to remap any")
-        return tuple(f"remap {index}" for index in range(self._count))
+        return tuple(f"remap {index}" for index in range(len(found)))
+
+    def _draw(
+        self, groups: Sequence[NDArray[np.int64]], generator: np.random.Generator, size: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return which number each of a variant gets, and with which sign, both [size]."""
+        source, sign = np.arange(size), np.ones(size)
+        for group in groups:
+            hit = round(self.level["share"] * group.size)
+            chosen = generator.choice(group, hit, replace=False)
+            source[chosen] = np.roll(chosen, 1)
+            # One that has nobody to change places with changes its sign.
+            sign[chosen] = -1.0 if hit == 1 else generator.choice((1, -1), hit)
+        return source, sign
 
     def sense(self, observation: NDArray[np.float64], rows: Rows) -> NDArray[np.float64]:
         """Return the remapped numbers."""

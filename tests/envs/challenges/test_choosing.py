@@ -1,5 +1,7 @@
 """How challenges are named, refused, split into variants, and told."""
 
+from typing import Any
+
 import gymnasium
 import numpy as np
 import pytest
@@ -125,6 +127,26 @@ def test_training_never_meets_the_leg_that_is_held_out_and_testing_meets_no_othe
 def test_splits_of_large_families_share_no_variant(name):
     train, test = (variants_met(split, name=name, severity="easy") for split in ("train", "test"))
     assert train and test and not train & test
+
+
+@pytest.mark.parametrize("severity", ["easy", "medium", "hard"])
+@pytest.mark.parametrize("env_id", ["Reach-v0", "InvertedPendulum-v5", "Swimmer-v5"])
+def test_a_remap_of_few_senses_that_is_held_out_is_not_trained_under_another_number(
+    env_id, severity
+):
+    if (env_id, severity) == ("InvertedPendulum-v5", "easy"):
+        return  # a quarter of two numbers is none
+    challenge = named_challenge("sense_remap", severity=severity, onset="start")
+    env: Any = envs.make_vec_env(env_id, 2, challenge=challenge)
+    env.reset()
+    remap = env.engine.challenges.parts["sense_remap"]
+    sensed = np.arange(1.0, remap.body.senses_size + 1)
+    told = set()
+    for variant in range(len(remap.variants)):
+        remap.variant[:] = variant
+        told.add(tuple(remap.sense(np.tile(sensed, (len(remap.variant), 1)), slice(None))[0]))
+    assert len(told) == len(remap.variants) <= 16
+    assert tuple(sensed) not in told
 
 
 def test_the_only_leg_is_not_held_out_and_cannot_be_tested_alone():
