@@ -1,12 +1,11 @@
 """Another program, run from this one: it ends when a signal asks for it, and with this process."""
 
-import ctypes
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 
+from agents.parent_death import end_with_parent
 from agents.stop_signals import StopSignals
 
 LOOK_EVERY = 0.2
@@ -14,17 +13,6 @@ LOOK_EVERY = 0.2
 
 PATIENCE = 10.0
 """Seconds that a program has to tidy up after it was asked to end."""
-
-_SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG in <linux/prctl.h>
-
-
-_set_process_option = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
-
-
-def end_with_parent() -> None:
-    """Let a new process, which calls this before all else, get SIGTERM when its parent dies."""
-    if _set_process_option is not None:
-        _set_process_option(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
 def run_program(command: Sequence[str], *, stop: StopSignals, seconds: float) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Self
 
+from agents.parent_death import outlive_parent
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -42,6 +44,7 @@ class StopSignals:
             _say(self._second)
             os._exit(128 + number)
         self.received = number
+        outlive_parent()  # whose death may be what this was, and may be told again
         self._heard()
         _say(self.first)
 

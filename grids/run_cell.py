@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from agents.child_process import end_with_parent
+from agents.parent_death import end_with_parent
 from agents.results import NO_EVALUATION
 from grids.cell import Cell
 

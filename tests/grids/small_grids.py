@@ -85,3 +85,12 @@ def processes_of(folder: Path) -> list[int]:
             if here and any(word.endswith(f"/{folder.name}") for word in words):
                 found.append(int(file.parent.name))
     return found
+
+
+def wait_until_ended(folder: Path, *, seconds: float = 60) -> None:
+    """Wait until nothing trains in a folder any more."""
+    end = time.monotonic() + seconds
+    while processes_of(folder):
+        if time.monotonic() > end:
+            raise AssertionError(f"something still trains in {folder}")
+        time.sleep(0.05)

@@ -10,7 +10,15 @@ import pytest
 from agents.progress import read_progress
 from grids.run_cell import first_error
 from tests.command_line import call
-from tests.grids.small_grids import CELL, RunningGrid, alone, cell_folders, processes_of, record
+from tests.grids.small_grids import (
+    CELL,
+    RunningGrid,
+    alone,
+    cell_folders,
+    processes_of,
+    record,
+    wait_until_ended,
+)
 from train import train
 
 
@@ -105,11 +113,19 @@ def test_a_signal_saves_every_running_cell_and_the_same_command_goes_on(number, 
         assert [record(cell) for cell in cells] == alone(0, 1)
 
 
-def test_cells_end_with_a_grid_that_is_killed_but_save_what_they_have(tmp_path):
-    grid = RunningGrid("hydra/launcher=serial", "seed=0,1", cwd=tmp_path)
-    grid.wait_until_running(1)
+@pytest.mark.parametrize(("launcher", "running"), [("serial", 1), ("joblib", 2)])
+def test_cells_end_with_a_grid_that_is_killed_but_save_what_they_have(launcher, running, tmp_path):
+    options = ("hydra.launcher.n_jobs=2",) if launcher == "joblib" else ()
+    grid = RunningGrid(f"hydra/launcher={launcher}", *options, "seed=0,1", cwd=tmp_path)
+    grid.wait_until_running(running)
     code, *_ = grid.end(signal_number=signal.SIGKILL)
     assert code == -signal.SIGKILL
+    for cell in cell_folders(tmp_path):
+        wait_until_ended(cell)
+        last = read_progress(cell / "progress.csv")[-1]["env_steps"]
+        assert (cell / "checkpoints" / "latest").resolve().name == f"step_{int(last):09}"
+    if launcher == "joblib":
+        return
     code, out, err = call(train, "-m", *CELL, "seed=0", cwd=tmp_path)
     assert code == 0, out + err
     assert [record(cell) for cell in cell_folders(tmp_path)] == alone(0)
