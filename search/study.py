@@ -60,6 +60,7 @@ class Study:
             for left in self.trials(TrialState.RUNNING):
                 lock = self._own(left.number)
                 if lock is not None:
+                    self._draw_from(left.number)  # what it had not been given when it was left
                     trial = Trial(self.optuna, left._trial_id)
                     return OwnTrial(trial, self._suggest(trial), lock, begun=False)
             begun = [each for each in self.trials() if each.state != TrialState.WAITING]
@@ -67,9 +68,7 @@ class Study:
                 return None
             if not self.trials() and self.plan.settings["begin_with_usual"]:
                 self.optuna.enqueue_trial(self.plan.usual())
-            # A sampler that began anew with the same seed would draw the same numbers again.
-            seed = self.plan.settings["sampler_seed"] + len(begun)
-            self.optuna.sampler = self._make(self.plan.settings["sampler"], seed=seed)
+            self._draw_from(len(begun))
             trial = self.optuna.ask()
             lock = self._own(trial.number)
             assert lock is not None  # nobody else knows of it
@@ -88,6 +87,14 @@ class Study:
         """Return the complete trial with the largest value, if there is one."""
         complete = self.trials(TrialState.COMPLETE)
         return max(complete, key=lambda trial: trial.value or 0.0) if complete else None
+
+    def _draw_from(self, number: int) -> None:
+        """Let the sampler that is asked for draw what the trial of a number tries.
+
+        A sampler that began anew with the same seed would draw the same numbers again.
+        """
+        seed = self.plan.settings["sampler_seed"] + number
+        self.optuna.sampler = self._make(self.plan.settings["sampler"], seed=seed)
 
     def _suggest(self, trial: Trial) -> dict[str, str]:
         return {key: each.suggest(trial, key) for key, each in self.plan.space.items()}

@@ -135,3 +135,20 @@ def test_a_study_of_something_else_is_not_gone_on_with(killed):
 def test_keys_are_cut_to_what_tells_them_apart():
     keys = ["a.gain.bound", "a.attention.bound", "a.rate"]
     assert [short(key, keys) for key in keys] == ["gain.bound", "attention.bound", "rate"]
+
+
+def test_a_trial_that_was_left_before_it_had_its_values_is_given_those_it_would_have_had(
+    tmp_path, monkeypatch
+):
+    words = (*WORDS, "search/sampler=random", "search.begin_with_usual=false")
+    monkeypatch.chdir(tmp_path)
+    told = []
+    for folder, dies in (("whole", False), ("left", True)):
+        plan = read_plan((*words, f"search.folder={folder}"))
+        if dies:
+            Study(plan).optuna.ask()
+        own = Study(plan).next_trial()
+        assert own is not None and own.begun is not dies
+        told.append(own.texts)
+        own.release()
+    assert told[0] == told[1]
