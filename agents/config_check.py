@@ -227,10 +227,25 @@ def _type_hints(target: object) -> dict[str, Any]:
         return {}
     module, _, name = target.rpartition(".")
     try:
-        found = getattr(importlib.import_module(module), name)
-        return typing.get_type_hints(found.__init__ if inspect.isclass(found) else found)
+        called = list(_called(getattr(importlib.import_module(module), name)))
+        hints = [typing.get_type_hints(function) for function in called]
     except (ImportError, AttributeError, NameError, TypeError):
         return {}  # whoever builds the object reports a wrong name
+    return {argument: hint for some in reversed(hints) for argument, hint in some.items()}
+
+
+def _called(found: Any) -> Iterator[Any]:
+    """Yield what takes the arguments: a constructor, and those to which it hands on the others."""
+    if not inspect.isclass(found):
+        yield found
+        return
+    for parent in found.__mro__:
+        if "__init__" not in vars(parent) or not parent.__module__.startswith(INSPECTED):
+            continue
+        yield parent.__init__
+        arguments = inspect.signature(parent.__init__).parameters.values()
+        if all(argument.kind is not argument.VAR_KEYWORD for argument in arguments):
+            return
 
 
 def _flat_keys(node: Any) -> Iterator[str]:

@@ -42,6 +42,15 @@ def test_an_annotation_decides_over_the_value_in_the_file():
         check({**described, "ent_coef": [1]}, described)
 
 
+@pytest.mark.parametrize("default", [[-1], 0.25, None])
+def test_an_annotation_of_the_parent_that_arguments_are_handed_on_to_decides_too(default):
+    described = {"_target_": "envs.challenges.limbs.Weakness", "held_out": default}
+    for value in ([0], 0.5, None):
+        assert check({**described, "held_out": value}, described)["held_out"] == value
+    with pytest.raises(UsageError, match=r"held_out must be a list of .* or a number or null"):
+        check({**described, "held_out": "half"}, described)
+
+
 def test_a_choice_of_words_names_the_nearest():
     described = {"_target_": "agents.trackers.WandbTracker", "mode": None}
     with pytest.raises(UsageError, match="did you mean 'offline'"):
