@@ -102,8 +102,10 @@ def announce(run: TrainingRun, *, already: bool = False) -> None:
     """Print where everything is, and what to do next."""
     folder = run.folder
     rows = read_progress(folder.progress.path)
+    more = 2 * run.config.total_steps
     if rows:
         last = rows[-1]
+        more = max(more, 2 * int(last["env_steps"]))  # its last rollout may have gone beyond
         reached = f"return {float(last['episode_return_mean']):,.1f} " if _ended(last) else ""
         spent = duration(float(last["wall_seconds"]))
         state = "was already finished" if already else "finished"
@@ -118,13 +120,16 @@ def announce(run: TrainingRun, *, already: bool = False) -> None:
     ]
     for name, path in places:
         print(f"  {name:<14} {path}")
-    python, more = this_python(), 2 * run.config.total_steps
+    python = this_python()
     longer = ("train longer", f"{python} train.py resume={quoted(folder.path)} total_steps={more}")
     steps = [
         ("returns and film", f"{python} evaluate.py runs={quoted(folder.path)} video=true"),
         *(() if folder.why_not_resumable() else (longer,)),
-        ("another body", f"{python} train.py env=Hopper-v5"),
-        ("another brain", f"{python} train.py brain=gru"),
+        (
+            "another body",
+            f"{python} train.py {_another(run, 'env', 'Hopper-v5', 'HalfCheetah-v5')}",
+        ),
+        ("another brain", f"{python} train.py {_another(run, 'brain', 'gru', 'spiking')}"),
     ]
     if (folder.path / "tensorboard").is_dir():
         shown = shlex.quote(str(folder.path.parent))
@@ -133,6 +138,12 @@ def announce(run: TrainingRun, *, already: bool = False) -> None:
     for name, command in steps:
         print(f"  {name:<18} {command}")
     sys.stdout.flush()
+
+
+def _another(run: TrainingRun, group: str, *options: str) -> str:
+    """Return the first of some options of a group that is not what was trained, to be chosen."""
+    chosen = run.config.choices.get(group)
+    return f"{group}={next(option for option in options if option != chosen)}"
 
 
 def how_to_go_on(run: TrainingRun) -> None:

@@ -10,7 +10,7 @@ from gymnasium import spaces
 from agents.evaluation import read_record
 from agents.results import missing_results
 from agents.run_folder import RunFolder
-from tests.command_line import TINY, start
+from tests.command_line import QUICK, SMALL, TINY, start
 from tests.grids.small_grids import processes_of
 
 SHORT = (*TINY, "env=InvertedPendulum-v5", "total_steps=32")
@@ -161,3 +161,12 @@ def test_a_stopped_run_whose_body_cannot_be_saved_is_not_said_to_go_on(command):
         assert "short finished" in out and "train longer" not in out
     finally:
         del gymnasium.registry["Unsavable-v0"]
+
+
+def test_what_is_told_to_do_next_is_something_else(command):
+    options = (*QUICK, *SMALL["ppo"], "env=Hopper-v5", "brain=gru", "total_steps=16")
+    code, out, err = command(*options, "run_dir=run")
+    assert code == 0, err
+    assert "run finished: after 32 steps" in out, "the rollout goes beyond"
+    assert "train.py resume=run total_steps=64\n" in out
+    assert "train.py env=HalfCheetah-v5\n" in out and "train.py brain=spiking\n" in out
