@@ -99,7 +99,8 @@ def test_the_body_of_the_documentation_trains_is_filmed_and_passes_the_tests_of_
         assert_shows_something_moving(film)
         red, green, blue = imageio.imread(film, index=0, plugin="FFMPEG").astype(int).T
         assert ((red > green + 50) & (green > blue + 30)).sum() > 100, "the orange puck is hidden"
-    tests = [f"tests/envs/test_{name}.py" for name in ("bodies", "sb3", "single", "vector")]
+    suites = ("test_bodies", "test_sb3", "test_single", "test_vector", "challenges/test_felt")
+    tests = [f"tests/envs/{name}.py" for name in suites]
     told = call(project, "-m", "pytest", "-k", "Puck", *tests)
     assert int(re.search(r"(\d+) passed", told)[1]) > 10
 
