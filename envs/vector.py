@@ -121,8 +121,14 @@ class MujocoVectorEnv(VectorEnv):
 
         Returns:
             Observations [N, ...], rewards, terminated, truncated [N], and infos.
+
+        Raises:
+            ResetNeeded: The rows were never reset, or some ended and do not start again by
+                themselves.
         """
         actions, engine, infos = np.asarray(actions), self.engine, {}
+        if not engine.generators:
+            raise ResetNeeded(f"{engine.name}: call reset before the first step")
         if not self._ended.any():
             engine.step(actions)
             resetting = None

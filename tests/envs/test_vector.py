@@ -75,6 +75,12 @@ def test_reset_mask_restarts_those_rows_and_leaves_the_others_where_they_are():
     np.testing.assert_array_equal(infos["_x_position"], mask)
 
 
+def test_the_first_step_needs_a_reset():
+    env = gymnasium.make_vec("wetware/Hopper-v5", num_envs=2)
+    with pytest.raises(ResetNeeded, match="call reset before the first step"):
+        env.step(np.zeros((2, 3)))
+
+
 @pytest.mark.parametrize("mask", [np.zeros(4, bool), np.ones(3, bool), np.ones(4, int)])
 def test_a_reset_mask_that_chooses_no_rows_is_refused(mask):
     env = make()
