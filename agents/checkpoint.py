@@ -21,7 +21,7 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from agents.errors import CheckpointError
+from agents.errors import DISK_FULL, CheckpointError
 from agents.state_tree import flatten, unflatten
 
 FORMAT = "wetware-checkpoint"
@@ -152,10 +152,10 @@ def _why_not_written(directory: Path, error: Exception) -> str:
     """Return one line on why a checkpoint could not be written."""
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     if full or "No space left" in str(error) or "quota" in str(error).lower():
-        reason = "the disk is full: make room"
+        reason = f"{DISK_FULL}: make room"
         with suppress(OSError):
             free = shutil.disk_usage(directory.parent).free / 2**20
-            reason = f"the disk is full ({free:.0f} MiB free): make room"
+            reason = f"{DISK_FULL} ({free:.0f} MiB free): make room"
     else:
         reason = str(error).replace("\n", " ")
     return f"checkpoint {directory} was not written: {reason}; the one before it is intact"

@@ -2,11 +2,13 @@
 
 import errno
 
+DISK_FULL = "the disk is full"
+
 
 def told_in_a_line(error: OSError) -> str:
     """Return one line on what the system refused, and what mends it where that is known."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return "the disk is full: make room" if full else " ".join(str(error).split())
+    return f"{DISK_FULL}: make room" if full else " ".join(str(error).split())
 
 
 class UsageError(ValueError):

@@ -19,6 +19,8 @@ from envs import PhysicsError
 
 LOG = "log.txt"
 """What a run says, in a folder whose run is a cell of a grid."""
+TURN = ".turn"
+"""Locked in such a folder by the grid whose turn it is to run the cell."""
 TOLD_ONLY = "env.normalisation"
 """What reports take from a task's file; no run computes with it."""
 
@@ -211,7 +213,7 @@ def _require_free(folder: RunFolder) -> None:
     if folder.has_started:
         message = f"{folder.path} holds a run: resume={folder.path} goes on with it, "
         raise UsageError(message + "or choose another run_dir")
-    others = [path for path in folder.path.glob("*") if path.name not in (".lock", LOG)]
+    others = [path for path in folder.path.glob("*") if path.name not in (".lock", TURN, LOG)]
     if others and not (folder.path / "versions.json").exists():
         raise UsageError(f"{folder.path} holds other files: choose another run_dir")
 

@@ -4,17 +4,20 @@ The process is `train.py`, so that a cell is what its command.txt says and nothi
 native code ends one cell and not its neighbours, and nothing of one cell is left for the next.
 """
 
+import fcntl
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from agents.errors import DISK_FULL
 from agents.parent_death import end_with_parent
 from agents.results import NO_EVALUATION
+from agents.training_run import TURN
 from grids.cell import Cell
 
 LOOK_EVERY = 0.2
@@ -22,6 +25,8 @@ LOOK_EVERY = 0.2
 
 PATIENCE = 60.0
 """Seconds that a cell's earlier process has to write its checkpoint after its worker died."""
+
+NOTHING_SAID = "it said nothing"
 
 _processes: "set[subprocess.Popen[bytes]]" = set()
 
@@ -32,10 +37,18 @@ class Outcome(NamedTuple):
     Attributes:
         status: `stopped` cells wait for the same command to go on.
         error: The first line of what went wrong, or nothing.
+        killed: Whether a signal ended it that the grid did not send, such as the kernel's when
+            memory is short.
     """
 
     status: Literal["finished", "failed", "stopped"]
     error: str = ""
+    killed: bool = False
+
+    @property
+    def no_room(self) -> bool:
+        """Whether it failed because the disk is full, on which it cannot even say so."""
+        return self.status == "failed" and (DISK_FULL in self.error or self.error == NOTHING_SAID)
 
 
 def run_cell(cell: Cell, meanwhile: Callable[[], None] = lambda: None) -> Outcome:
@@ -50,9 +63,12 @@ def run_cell(cell: Cell, meanwhile: Callable[[], None] = lambda: None) -> Outcom
         return Outcome("stopped")
     if cell.finished:
         return Outcome("finished")
-    with cell.desk.running(cell.name):
+    with cell.desk.running(cell.name), _in_turn(cell):
+        if cell.desk.stop_asked:
+            return Outcome("stopped")
+        if cell.finished:  # by another grid
+            return Outcome("finished")
         _wait_until_free(cell)
-        cell.run.path.mkdir(parents=True, exist_ok=True)
         with cell.log.open("ab") as log:
             begin = log.tell()
             process = subprocess.Popen(
@@ -70,7 +86,7 @@ def run_cell(cell: Cell, meanwhile: Callable[[], None] = lambda: None) -> Outcom
         return Outcome("finished")
     if cell.desk.stop_asked:
         return Outcome("finished" if cell.finished else "stopped")
-    return Outcome("failed", first_error(_written_since(cell.log, begin), code))
+    return Outcome("failed", first_error(_written_since(cell.log, begin), code), killed=code < 0)
 
 
 def first_error(text: str, code: int) -> str:
@@ -81,7 +97,7 @@ def first_error(text: str, code: int) -> str:
         code: Its exit status; minus the signal's number if a signal ended it.
     """
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
-    last = lines[-1].strip() if lines else "it said nothing"
+    last = lines[-1].strip() if lines else NOTHING_SAID
     if code == 0:
         return next((line for line in lines if line.startswith(NO_EVALUATION)), last)
     if code < 0:
@@ -117,6 +133,24 @@ def stop_running() -> None:
         process.terminate()
         with suppress(ChildProcessError):  # not Popen.wait, which a signal may have interrupted
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+
+
+@contextmanager
+def _in_turn(cell: Cell) -> Iterator[None]:
+    """Wait while another grid runs the cell, and keep others from beginning it meanwhile."""
+    cell.run.path.mkdir(parents=True, exist_ok=True)
+    handle = os.open(cell.run.path / TURN, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        while not cell.desk.stop_asked:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(LOOK_EVERY)
+            else:
+                break
+        yield
+    finally:
+        os.close(handle)
 
 
 def _wait_until_free(cell: Cell) -> None:

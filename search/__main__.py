@@ -27,7 +27,7 @@ def search() -> None:
     try:
         with helpers(plan):
             work(study)
-    except (StopTraining, KeyboardInterrupt):
+    except (StopTraining, KeyboardInterrupt, OSError):
         print("go on with: the same command", flush=True)
         raise
     tell_result(study)

@@ -1,6 +1,8 @@
 """One trial: a training per seed, shown to the pruner as it goes, then evaluated."""
 
+import errno
 import os
+from functools import partial
 from statistics import fmean
 from typing import NamedTuple
 
@@ -97,6 +99,7 @@ def run_trial(own: OwnTrial, plan: Plan) -> Ending:
 
     Raises:
         StopTraining: Ctrl-C or SIGTERM; the training has written its checkpoint.
+        OSError: The disk is full, which says nothing about what the trial tries.
     """
     desk = Desk(plan.folder / ".desks" / f"trial_{own.number:03}-{os.getpid()}")
     desk.set_up()
@@ -106,12 +109,17 @@ def run_trial(own: OwnTrial, plan: Plan) -> Ending:
             for at, seed in enumerate(plan.settings["seeds"]):
                 cell = plan.cell(own.number, seed, own.texts, desk)
                 before = at * plan.settings["reports"]
-                outcome = run_cell(cell, lambda c=cell, b=before: watch.look(c, before=b))
+                look = partial(watch.look, cell, before=before)
+                outcome = run_cell(cell, look)
+                if outcome.killed:  # not for what it tries; it goes on from its checkpoint
+                    outcome = run_cell(cell, look)
                 watch.look(cell, before=before, may_end=False)
                 if signals.received is not None:
                     raise StopTraining(signals.received)
                 if outcome.status == "stopped":
                     return Ending(TrialState.PRUNED, note=f"{watch.share:.0%} of its steps")
+                if outcome.no_room:
+                    raise OSError(errno.ENOSPC, outcome.error)
                 if outcome.status == "failed":
                     return Ending(TrialState.FAIL, note=outcome.error)
                 values.append(_value(cell, plan))

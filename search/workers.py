@@ -22,6 +22,7 @@ def work(study: Study) -> None:
 
     Raises:
         StopTraining: Ctrl-C or SIGTERM; the same command goes on with the trial.
+        OSError: The disk is full; likewise.
     """
     while (own := study.next_trial()) is not None:
         try:

@@ -9,7 +9,7 @@ import pytest
 
 from agents.progress import read_progress
 from grids.run_cell import first_error
-from tests.command_line import call
+from tests.command_line import call, start
 from tests.grids.small_grids import (
     CELL,
     RunningGrid,
@@ -129,6 +129,18 @@ def test_cells_end_with_a_grid_that_is_killed_but_save_what_they_have(launcher, 
     code, out, err = call(train, "-m", *CELL, "seed=0", cwd=tmp_path)
     assert code == 0, out + err
     assert [record(cell) for cell in cell_folders(tmp_path)] == alone(0)
+
+
+def test_two_grids_with_the_same_cells_run_each_once(tmp_path):
+    command = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=0,1")
+    first = RunningGrid(*command, cwd=tmp_path)
+    first.wait_until_running(2)
+    second = start("train.py", "-m", *CELL, *command, cwd=tmp_path)
+    for out, err in (first.end()[1:], second.communicate(timeout=180)):
+        assert "2 cells: 2 finished, 0 failed" in out, out + err
+    for cell in cell_folders(tmp_path):
+        assert (cell / "command.txt").read_text().count("train.py") == 1
+    assert [record(cell) for cell in cell_folders(tmp_path)] == alone(0, 1)
 
 
 MISTAKES = {

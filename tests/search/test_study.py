@@ -12,10 +12,14 @@ pytest.importorskip("optuna", reason="the search extra is not installed")
 
 from optuna.trial import TrialState, create_trial
 
+from agents.errors import DISK_FULL
 from agents.progress import read_progress
+from grids.run_cell import Outcome
+from search import trial
 from search.plan import read_plan
 from search.result import short
 from search.study import Study
+from search.workers import work
 from tests.command_line import QUICK, ROOT, SMALL, wait_until
 
 WORDS = (
@@ -152,3 +156,28 @@ def test_a_trial_that_was_left_before_it_had_its_values_is_given_those_it_would_
         told.append(own.texts)
         own.release()
     assert told[0] == told[1]
+
+
+def test_a_full_disk_ends_a_study_and_no_trial_is_given_up_for_it(tmp_path, monkeypatch):
+    study = study_in(tmp_path, monkeypatch)
+    full = Outcome("failed", f"checkpoint x was not written: {DISK_FULL} (0 MiB free): make room")
+    monkeypatch.setattr(trial, "run_cell", lambda *_: full)
+    with pytest.raises(OSError, match="the disk is full"):
+        work(study)
+    monkeypatch.undo()
+    study = study_in(tmp_path, monkeypatch)
+    again = study.next_trial()
+    assert (again.number, again.begun) == (0, False)
+    again.release()
+
+
+@pytest.mark.parametrize(("times", "state"), [(1, "stopped"), (2, "failed")])
+def test_a_training_that_is_killed_is_tried_once_more(times, state, tmp_path, monkeypatch):
+    study = study_in(tmp_path, monkeypatch)
+    killed = Outcome("failed", "ended by SIGKILL; the last it said: nothing", killed=True)
+    outcomes = iter([*[killed] * times, Outcome("stopped")])
+    monkeypatch.setattr(trial, "run_cell", lambda *_: next(outcomes))
+    own = study.next_trial()
+    ending = trial.run_trial(own, study.plan)
+    own.release()
+    assert ending.state == {"stopped": TrialState.PRUNED, "failed": TrialState.FAIL}[state]
