@@ -57,7 +57,7 @@ def evaluate_and_film(
     if not evaluated:
         tell(f"{NO_EVALUATION}, but the training is complete: {reason}")
     elif not filmed:
-        doctor = "" if "make doctor" in reason else "; `make doctor` tells more"
+        doctor = "" if "doctor" in reason else "; `make doctor` tells more"
         tell(f"no film, but the training is complete: {reason.removeprefix('no film: ')}{doctor}")
 
 

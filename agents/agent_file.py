@@ -114,6 +114,11 @@ def load_agent(
         CheckpointError: If the directory holds no agent, or its brain must be given and is not.
         UsageError: If the environment's spaces have other sizes than the agent's.
     """
+    if (path / "config.yaml").is_file() or (path.parent.parent / "config.yaml").is_file():
+        raise CheckpointError(
+            f"{path} is of a run, not an agent saved by BrainPPO.save: "
+            f"agents.evaluation.load_agent({str(path)!r}) reads it"
+        )
     tree, metadata = load_tree(path)
     if metadata.get("kind") != "wetware-agent":
         raise CheckpointError(f"{path} holds no agent saved by BrainPPO.save")

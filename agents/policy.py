@@ -12,6 +12,7 @@ from torch import Tensor
 from agents.adam import LimitedAdam
 from agents.distributions import distribution_of
 from brains import Brain, brain_from_config, reset_where
+from brains.recurrent import tree_leaves
 from brains.senses import Observation
 
 BrainSource = Brain | Mapping[str, Any] | Callable[[spaces.Space[Any], spaces.Space[Any]], Brain]
@@ -143,6 +144,9 @@ class BrainPolicy(BasePolicy):
 
         Returns:
             The actions in the body's units, and the memory to hand to the next call.
+
+        Raises:
+            ValueError: The memory is of another number of rows.
         """
         actions, state, _ = self.predict_with_output(
             observation, state, episode_start, deterministic
@@ -157,12 +161,20 @@ class BrainPolicy(BasePolicy):
         episode_start: np.ndarray | None = None,
         deterministic: bool = False,
     ) -> tuple[np.ndarray, Any, Any]:
-        """Act as `predict` does, and return also what the brain said, always [B, ...]."""
+        """Act as `predict` does, and return also what the brain said, always [B, ...].
+
+        Raises:
+            ValueError: The memory is of another number of rows.
+        """
         if self.training:
             self.set_training_mode(False)
         tensors, vectorised = self.obs_to_tensor(observation)
         whole: Any = next(iter(tensors.values())) if isinstance(tensors, dict) else tensors
         initial = self.brain.initial_state(len(whole))
+        if state is not None and tree_leaves(state):
+            rows = len(tree_leaves(state)[0])
+            if rows != len(whole):
+                raise ValueError(f"the memory is of {rows} rows, what is sensed of {len(whole)}")
         if state is None:
             state = initial
         elif episode_start is not None:

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import torch
 from gymnasium import spaces
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from brains.ranges import require_positive
@@ -188,12 +187,3 @@ class Senses(nn.Module):
         self.mean.add_(shift, alpha=share)
         self.variance.lerp_(variance, share).addcmul_(shift, shift, value=share * (1.0 - share))
         self.count.fill_(total)
-
-
-def to_tensors(
-    observation: NDArray[np.generic] | Mapping[str, NDArray[np.generic]], device: torch.device
-) -> Observation:
-    """Return an environment's arrays as tensors on a device."""
-    if isinstance(observation, Mapping):
-        return {name: torch.as_tensor(value, device=device) for name, value in observation.items()}
-    return torch.as_tensor(observation, device=device)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from envs.challenges.catalogue import Described, refuse_elsewhere
 from envs.engine import Engine
 from envs.registration import build_task, native_spec, require_known
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from envs.feedback import FeedbackVecEnv
     from envs.gymnasium_rows import GymnasiumVecEnv
     from envs.sb3 import EngineVecEnv
+
+
+DISTRACTED_BY = {"share", "time_constants"}
 
 
 def make_vec_env(
@@ -49,12 +54,19 @@ def make_vec_env(
         ValueError: An option, a challenge or a kind of feedback is unknown, or the body cannot
             have it or its value; told in one line.
     """
+    if not isinstance(num_envs, int | np.integer) or num_envs < 1:
+        raise ValueError(f"num_envs must be a whole number of at least 1, got {num_envs!r}")
     options = dict(env_kwargs or {})
     body = _make_body(env_id, num_envs, seed, challenge, num_threads, stagger, options)
-    if distractors and distractors["share"]:
+    described = dict(distractors or {})
+    if described and set(described) != DISTRACTED_BY:
+        raise ValueError(
+            f"distractors are described by share and time_constants, got {', '.join(described)}"
+        )
+    if described.get("share"):
         from envs.distractors import DistractorVecEnv
 
-        body = DistractorVecEnv(body, **distractors, seed=seed)
+        body = DistractorVecEnv(body, **described, seed=seed)
     if not feedback:
         return body
     from envs.feedback import FeedbackVecEnv

@@ -60,7 +60,8 @@ def project(tmp_path):
 
 def put(project: Path, files: dict[str, str]) -> None:
     for name, text in files.items():
-        assert not (project / name).exists(), f"{name} is there already"
+        there = (project / name).read_text(encoding="utf-8") if (project / name).exists() else text
+        assert there == text, f"{name} is there already"  # the same is, where a page was followed
         (project / name).write_text(text, encoding="utf-8")
 
 

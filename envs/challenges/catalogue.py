@@ -87,7 +87,10 @@ def named_challenge(
     shared.update({"split": split} if split else {})
     own = OmegaConf.load(CONFIGS / f"{name}.yaml")
     part = OmegaConf.load(CONFIGS / "shared" / "part.yaml")
-    merged = OmegaConf.merge(part, own.parts[name], changes)
+    described = OmegaConf.merge(part, own.parts[name])
+    for change in changes:
+        _require(change, [str(key) for key in described], f"option of {name}")
+    merged = OmegaConf.merge(described, changes)
     whole = OmegaConf.create({"challenge": OmegaConf.merge(shared, {"parts": {name: merged}})})
     assert isinstance(whole, DictConfig)
     description: Any = OmegaConf.to_container(whole.challenge.parts[name], resolve=True)

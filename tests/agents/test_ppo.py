@@ -294,6 +294,21 @@ def test_a_loaded_agent_goes_on_learning_with_rewards_in_the_unit_of_its_critic(
     BrainPPO.load(tmp_path / "agent", env=bodies).learn(32 * 2 * ROWS)
 
 
+def test_a_memory_of_other_rows_is_refused():
+    model = small_ppo("gru")
+    observation = model.get_env().reset()
+    _, state = model.predict(observation[:1])
+    with pytest.raises(ValueError, match=f"of 1 rows, what is sensed of {ROWS}"):
+        model.predict(observation, state=state)
+
+
+def test_a_run_that_is_taken_for_a_saved_agent_is_told_how_to_read_it(tmp_path):
+    (tmp_path / "config.yaml").touch()
+    for path in (tmp_path, tmp_path / "checkpoints" / "latest"):
+        with pytest.raises(CheckpointError, match=r"agents\.evaluation\.load_agent\('"):
+            BrainPPO.load(path)
+
+
 def test_a_ready_made_brain_must_be_given_again_when_loading(tmp_path):
     env = pendulums()
     brain = brain_from_config(described("gru"), env.observation_space, env.action_space)

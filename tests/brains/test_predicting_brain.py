@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from brains_helpers import described_by
+from brains_helpers import OPTIONS, described_by
 from gymnasium import spaces
-from test_predictive import CONFIGS
 
 from brains import brain_from_config, tree_map
 
@@ -22,7 +21,7 @@ ROWS = 4
 
 
 def brain_with(option, **changes):
-    world_model = described_by(CONFIGS / f"{option}.yaml")
+    world_model = described_by(OPTIONS / "world_model" / f"{option}.yaml")
     torch.manual_seed(0)
     description = {
         "_target_": "brains.build.build_brain",

@@ -19,7 +19,7 @@ from brains.competition import k_winners
 from brains.expansion import modality_weights
 from brains.factory import factory_from_config
 from brains.percept import Prediction
-from brains.senses import Layout, Senses, to_tensors
+from brains.senses import Layout, Senses
 from brains.synapses import EventSynapses
 
 UNITS, WINNERS = 512, 32
@@ -48,7 +48,7 @@ def gaits():
         env.reset()
         phase = np.linspace(0, 3, 6) * pace + np.arange(rows)[:, None]
         steps = [env.step(np.sin(pace * step + phase).astype(np.float32))[0] for step in range(80)]
-        lived.append(to_tensors(np.stack(steps), torch.device("cpu")))
+        lived.append(torch.as_tensor(np.stack(steps)))
         env.close()
     senses = Senses(env.observation_space, clip=10.0)
     everything = torch.stack(lived)

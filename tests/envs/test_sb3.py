@@ -106,3 +106,16 @@ def test_options_of_the_task_reach_it():
     assert env.control_period == pytest.approx(0.02)
     assert env.get_attr("frame_skip") == [2]
     assert env.get_attr("control_period") == [env.control_period]
+
+
+@pytest.mark.parametrize("env_id", ["Hopper-v5", "CartPole-v1"])
+@pytest.mark.parametrize("num_envs", [0, 1.5, "2"])
+def test_a_number_of_rows_that_is_none_is_told_in_one_line(env_id, num_envs):
+    with pytest.raises(ValueError, match=f"num_envs must be .* at least 1, got {num_envs!r}$"):
+        envs.make_vec_env(env_id, num_envs)
+
+
+@pytest.mark.parametrize("described", [{"share": 0.5}, {"share": 0.5, "tau": 3}])
+def test_distractors_that_are_not_described_are_told_in_one_line(described):
+    with pytest.raises(ValueError, match=r"by share and time_constants, got share"):
+        envs.make_vec_env("Hopper-v5", 2, distractors=described)

@@ -85,6 +85,7 @@ def test_a_wrong_description_is_told_in_one_line(described, message):
         ({"severity": "mild"}, "severity must be one of easy, medium, hard, got 'mild'"),
         ({"onset": "strat"}, "unknown onset 'strat'; did you mean 'start'"),
         ({"split": "tset"}, "split must be all, train or test, got 'tset'"),
+        ({"severty": "hard"}, "unknown option of leg_loss 'severty'; did you mean 'severity'"),
         ({"held_out": [7]}, "held_out names variant 7, but there are 2"),
         ({"held_out": 1.5}, "held_out must be a share"),
     ],
