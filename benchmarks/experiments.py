@@ -63,7 +63,11 @@ VARIANTS = {
     "constant_rate": ("brain=full", *CONSTANT, "brain.neuromodulator.rate_exponent=0"),
     "full_read_loudly": ("brain=full", "brain.plasticity.read_gain=1"),
     "full_small": ("brain=full", "brain.size=small"),
+    "full_with_gates": ("brain=full", "brain/controller=gru", "brain.plasticity.read_gain=1"),
     "spiking": ("brain=spiking",),
+    "spiking_with_fast_weights": (
+        "brain=spiking", FEEDBACK, "brain/plasticity=associative", "brain.plasticity.read_gain=1",
+    ),
     "spiking_small": ("brain=spiking", "brain.size=small"),
     "spiking_without_recurrence": (
         "brain=spiking", "brain.controller.recurrent_gain=0",
@@ -83,7 +87,8 @@ VARIANTS = {
 }  # fmt: skip
 """Options of train.py by the name of a brain. `gru_matched` has as many parameters as `full`, but
 for a fiftieth, and senses the previous action and reward as `full` does. `gru_alone` and
-`gru_with_fast_weights` differ in nothing else, and have no reflex, which nothing can remap."""
+`gru_with_fast_weights` differ in nothing else, and have no reflex, which nothing can remap.
+`full_with_gates` has a GRU in place of its spiking population; it reads fast weights loudly."""
 
 SPEEDS = {
     "full": 2400, "full_small": 3500, "spiking": 5300, "rate": 5300, "gru": 5300,
@@ -271,11 +276,26 @@ EXPERIMENTS = {
         "What do fast weights and dopamine help such an arm if gradients flow through 128 steps, "
         "from before a change to long after it?",
         worlds=("reach_3_remapped_long",),
-        variants=tuple(name for name in REMAPPED if name != "gru_matched"),
+        variants=(
+            "gru_alone",
+            "gru_with_fast_weights",
+            "spiking_with_fast_weights",
+            "full_with_gates",
+            "full_read_loudly",
+            "full_without_plasticity",
+        ),
         steps=3_000_000,
         reference="gru_alone",
         tests=HELD_OUT,
-        lesions=REMAPPED_LESIONS,
+        lesions={
+            name: ("fast_weights_frozen",)
+            for name in (
+                "gru_with_fast_weights",
+                "spiking_with_fast_weights",
+                "full_with_gates",
+                "full_read_loudly",
+            )
+        },
         lesioned_in="held_out",
     ),
 }
