@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +16,9 @@ from grids.run_cell import Outcome
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at whether the grid should stop."""
+
+ANSWERS_WITHIN = 10.0
+"""Seconds that a cluster has to take a connection."""
 
 
 class RayPool(Pool):
@@ -73,6 +77,7 @@ class RayPool(Pool):
     def _connect(self) -> None:
         if self._ray.is_initialized():
             return
+        _require_answer(self._address)
         try:
             self._ray.init(
                 address=self._address,
@@ -114,6 +119,18 @@ class RayPool(Pool):
             return self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
             return Outcome("failed", f"{type(error).__name__}: {_last_line(error)}")
+
+
+def _require_answer(address: str | None) -> None:
+    """Raise a UsageError if nobody listens at an address; Ray would say so at length, much later."""
+    host, _, port = (address or "").rpartition("://")[2].rpartition(":")
+    if not host or not port.isdigit():  # none, or one that Ray finds out, such as auto
+        return
+    try:
+        socket.create_connection((host, int(port)), ANSWERS_WITHIN).close()
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"no Ray cluster at {address}: {reason}") from error
 
 
 def _last_line(error: Exception) -> str:

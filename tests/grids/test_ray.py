@@ -7,7 +7,9 @@ import warnings
 import pytest
 
 from grids.pools.ray_pool import what_is_missing
-from tests.grids.small_grids import RunningGrid, alone, cell_folders, record
+from tests.command_line import call
+from tests.grids.small_grids import CELL, RunningGrid, alone, cell_folders, record
+from train import train
 
 ray = pytest.importorskip("ray", reason="the extra is missing: pip install -e '.[ray]'")
 
@@ -59,3 +61,10 @@ def test_a_machine_that_does_not_see_the_runs_is_named_before_the_first_cell(tmp
     assert "has no folder /nowhere" in what_is_missing(
         sign, "word", tmp_path / "/nowhere", tmp_path
     )
+
+
+def test_a_cluster_that_does_not_answer_is_told_in_one_line(tmp_path):
+    options = ("hydra/launcher=ray", "hydra.launcher.address=127.0.0.1:1", "seed=0,1")
+    code, _, err = call(train, "-m", *CELL, *options, cwd=tmp_path)
+    assert (code, err) == (2, "no Ray cluster at 127.0.0.1:1: Connection refused\n")
+    assert not cell_folders(tmp_path)
