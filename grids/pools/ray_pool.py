@@ -122,7 +122,7 @@ class RayPool(Pool):
 
 
 def _require_answer(address: str | None) -> None:
-    """Raise a UsageError if nobody listens at an address: Ray takes long to say so, and long words."""
+    """Raise a UsageError if nobody listens at an address: Ray is slow to say it, and wordy."""
     host, _, port = (address or "").rpartition("://")[2].rpartition(":")
     if not host or not port.isdigit():  # none, or one that Ray finds out, such as auto
         return
