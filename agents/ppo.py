@@ -10,6 +10,7 @@ import torch
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.type_aliases import MaybeCallback
 from stable_baselines3.common.utils import obs_as_tensor, safe_mean
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
@@ -186,6 +187,21 @@ class BrainPPO(OnPolicyAlgorithm):
         self.require_trainable()
         with only_new_garbage():
             return super().learn(total_timesteps, *arguments, **options)
+
+    def _setup_learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        reset_num_timesteps: bool = True,
+        tb_log_name: str = "run",
+        progress_bar: bool = False,
+    ) -> tuple[int, BaseCallback]:
+        if reset_num_timesteps:  # SB3 then resets the bodies, of which nothing is remembered
+            self.brain_state = self.brain.initial_state(self.n_envs)
+            self.reward_scaler.forget_episodes()
+        return super()._setup_learn(
+            total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
+        )
 
     def collect_rollouts(
         self,

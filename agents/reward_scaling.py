@@ -72,6 +72,10 @@ class RewardScaler:
         self.mean += shift * size / total
         self.variance, self.count = spread / total, total
 
+    def forget_episodes(self) -> None:
+        """Begin every row's return anew, as where an episode begins."""
+        self.running[:] = 0.0
+
     def training_state(self) -> dict[str, Any]:
         """Return everything that decides the future."""
         return {"running": self.running.copy(), **self.learned_state()}

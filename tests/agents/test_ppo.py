@@ -277,6 +277,22 @@ def test_a_learner_that_a_callback_stopped_knows_where_its_bodies_are():
     assert not model.reward_scaler.running[fallen].any()
 
 
+def test_learning_that_begins_again_remembers_nothing_of_the_bodies_before():
+    class Look(BaseCallback):
+        def _on_rollout_start(self):
+            memory = sum(float(leaf.abs().sum()) for leaf in tree_leaves(self.model.brain_state))
+            found.append((memory, abs(self.model.reward_scaler.running).sum()))
+
+        def _on_step(self):
+            return True
+
+    model, found = small_ppo("gru", n_steps=2, segment_length=1), []
+    for _ in range(2):
+        model.learn(2 * 2 * ROWS, callback=Look())
+    assert found[0] == found[2] == (0, 0)
+    assert min(found[1] + found[3]) > 0
+
+
 def test_a_minibatch_may_be_a_single_step():
     model = small_ppo("mlp", n_steps=4, segment_length=1, n_minibatches=4 * ROWS, n_epochs=1)
     model.learn(2 * 4 * ROWS)
