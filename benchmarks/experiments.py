@@ -64,6 +64,9 @@ VARIANTS = {
     "full_read_loudly": ("brain=full", "brain.plasticity.read_gain=1"),
     "full_small": ("brain=full", "brain.size=small"),
     "full_with_gates": ("brain=full", "brain/controller=gru", "brain.plasticity.read_gain=1"),
+    "full_read_loudly_without_sparse_code": (
+        "brain=full_without_sparse_code", "brain.plasticity.read_gain=1",
+    ),
     "spiking": ("brain=spiking",),
     "spiking_with_fast_weights": (
         "brain=spiking", FEEDBACK, "brain/plasticity=associative", "brain.plasticity.read_gain=1",
@@ -281,6 +284,7 @@ EXPERIMENTS = {
             "gru_with_fast_weights",
             "spiking_with_fast_weights",
             "full_with_gates",
+            "full_read_loudly_without_sparse_code",
             "full_read_loudly",
             "full_without_plasticity",
         ),
@@ -293,6 +297,7 @@ EXPERIMENTS = {
                 "gru_with_fast_weights",
                 "spiking_with_fast_weights",
                 "full_with_gates",
+                "full_read_loudly_without_sparse_code",
                 "full_read_loudly",
             )
         },
