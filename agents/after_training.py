@@ -142,7 +142,7 @@ def announce(run: TrainingRun, *, already: bool = False) -> None:
 
 def _another(run: TrainingRun, group: str, *options: str) -> str:
     """Return the first of some options of a group that is not what was trained, to be chosen."""
-    chosen = run.config.choices.get(group)
+    chosen = (run.config.get("choices") or {}).get(group)  # older runs tell none
     return f"{group}={next(option for option in options if option != chosen)}"
 
 
