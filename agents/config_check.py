@@ -6,7 +6,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal, Union, get_args, get_origin
 
 from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
@@ -67,23 +67,31 @@ def check_config(config: DictConfig, reference: DictConfig) -> DictConfig:
     assert isinstance(plain, dict)
     assert isinstance(known, dict)
     written = flat_items(OmegaConf.to_container(config, resolve=False))
-    referring = _Referring(key for key, value in written if "${" in str(value))
+    referring = _Referring({key: str(value) for key, value in written if "${" in str(value)})
     checked = _check_mapping(plain, known, "", set(_flat_keys(known)), referring)
     if referring.mistakes:
         raise referring.mistakes[0]
     return OmegaConf.create(checked)
 
 
-class _Referring(set[str]):
+class _Referring(dict[str, str]):
     """Keys whose value stands elsewhere: what is wrong with it had better be told of there.
+
+    Args:
+        texts: What is written at these keys.
 
     Attributes:
         mistakes: What was wrong at these keys, told if nothing else is wrong.
     """
 
-    def __init__(self, keys: Iterable[str]) -> None:
-        super().__init__(keys)
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        super().__init__(texts)
         self.mistakes: list[UsageError] = []
+
+    def source(self, key: str) -> str:
+        """Return the key at which the value of another stands, if it is that of one alone."""
+        alone = re.fullmatch(r"\$\{(\w[\w.]*)\}", self.get(key, ""))
+        return alone[1] if alone else key
 
 
 def _unresolved(config: DictConfig, error: OmegaConfBaseException) -> str:
@@ -180,7 +188,7 @@ def _check_mapping(
             )
         else:
             try:
-                checked[key] = _check_value(name, value, default, hint)
+                checked[key] = _check_value(referring.source(name), value, default, hint)
             except UsageError as error:
                 if name not in referring:
                     raise

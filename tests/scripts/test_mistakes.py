@@ -209,7 +209,10 @@ def test_a_challenge_that_does_not_fit_is_told_in_one_line(command):
             "challenge 'push' needs a body with a trunk that is",
         ),
         (("challenge=leg_loss", "challenge.severity=mild"), "severity must be one of easy, medium"),
-        (("challenge=leg_loss", "challenge.split=tests"), "split must be all, train or test, got"),
+        (
+            ("challenge=leg_loss", "challenge.split=tests"),
+            "challenge.split must be one of all, train, test, got 'tests'; did you mean 'test'?",
+        ),
         (("env=any", "env.id=CartPole-v1", "challenge=noise"), "challenge 'noise' needs a native"),
     ):
         code, _, err = command(*QUICK, *overrides)
