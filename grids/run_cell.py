@@ -6,6 +6,7 @@ native code ends one cell and not its neighbours, and nothing of one cell is lef
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -28,6 +29,9 @@ PATIENCE = 60.0
 
 NOTHING_SAID = "it said nothing"
 
+LEAST_ROOM = 65536
+"""Bytes on a disk that is as good as full."""
+
 _processes: "set[subprocess.Popen[bytes]]" = set()
 
 
@@ -47,8 +51,8 @@ class Outcome(NamedTuple):
 
     @property
     def no_room(self) -> bool:
-        """Whether it failed because the disk is full, on which it cannot even say so."""
-        return self.status == "failed" and (DISK_FULL in self.error or self.error == NOTHING_SAID)
+        """Whether it failed because the disk is full."""
+        return self.status == "failed" and DISK_FULL in self.error
 
 
 def run_cell(cell: Cell, meanwhile: Callable[[], None] = lambda: None) -> Outcome:
@@ -86,7 +90,10 @@ def run_cell(cell: Cell, meanwhile: Callable[[], None] = lambda: None) -> Outcom
         return Outcome("finished")
     if cell.desk.stop_asked:
         return Outcome("finished" if cell.finished else "stopped")
-    return Outcome("failed", first_error(_written_since(cell.log, begin), code), killed=code < 0)
+    error = first_error(_written_since(cell.log, begin), code)
+    if error == NOTHING_SAID and shutil.disk_usage(cell.run.path).free < LEAST_ROOM:
+        error = f"{DISK_FULL}: make room"  # so full that it could not even say so
+    return Outcome("failed", error, killed=code < 0)
 
 
 def first_error(text: str, code: int) -> str:
