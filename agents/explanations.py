@@ -9,9 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from agents.composition import groups_of, options_of, reference_config
 from agents.config_check import is_open, known_keys, unknown
-from agents.errors import (
-    UsageError,
-)
+from agents.errors import UsageError
 
 
 def explain(error: Exception, config_name: str, arguments: Sequence[str]) -> str:

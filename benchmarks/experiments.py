@@ -276,7 +276,7 @@ EXPERIMENTS = {
         lesioned_in="held_out",
     ),
     "reach_remap_3_long": Experiment(
-        "What do fast weights and dopamine help such an arm if gradients flow through 128 steps, "
+        "What are fast weights worth to such an arm if gradients flow through 128 steps, "
         "from before a change to long after it?",
         worlds=("reach_3_remapped_long",),
         variants=(

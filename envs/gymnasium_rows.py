@@ -127,14 +127,13 @@ class GymnasiumVecEnv(DummyVecEnv):
 
     def _require_finite(self, array: np.ndarray, what: str, *, step: int = 1) -> None:
         """Raise a PhysicsError that names the first row, [B, ...], with a number that is none."""
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        if not _is_finite(array):
             raise self._physics_error(int(np.argwhere(~np.isfinite(array))[0][0]), what, step=step)
 
     def _require_last_finite(self, row: int, observation: Any) -> None:
         senses = observation.values() if isinstance(observation, dict) else (observation,)
-        for array in map(np.asarray, senses):
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise self._physics_error(row, "became non-finite")
+        if not all(_is_finite(np.asarray(array)) for array in senses):
+            raise self._physics_error(row, "became non-finite")
 
     def _physics_error(self, row: int, what: str, *, step: int = 1) -> PhysicsError:
         at = int(self._episode_length[row]) + step
@@ -248,6 +247,10 @@ def _rehearse(env: gymnasium.Env, env_id: str, options: Mapping[str, Any]) -> No
         env.step(env.action_space.sample())
     except Exception as error:  # as above
         raise unworkable(env_id, options, error) from error
+
+
+def _is_finite(array: np.ndarray) -> bool:
+    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
 
 
 def _advance_clock(env: gymnasium.Env, fraction: float) -> bool:
